@@ -1,0 +1,201 @@
+// The seam for running a model. Above it: elements and tools, which know no tensor. Below it: an engine module, which
+// knows no GStreamer. Engine holds weights and is shared by all streams of a process; Session is one stream's window.
+// Threads: Engine and Session may be called from any thread. Sinks are called on an engine thread and must only enqueue.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/export.h"
+#include "core/frame.h"
+#include "core/tokens.h"
+
+namespace m3 {
+
+struct EngineOptions {
+  std::string model = "default";  // "default", "fake:", "random:CONFIG.json[,SEED]" or a folder
+  std::string device = "auto";    // "auto", "cpu", "cuda" or "cuda:N"
+  std::string dtype = "auto";     // "auto", "float32" or "bfloat16"; auto: what the device computes fastest
+  int threads = 0;                // compute threads on the CPU, 0: all cores
+
+  friend bool operator==(const EngineOptions&, const EngineOptions&) = default;
+};
+
+// What is known of a loaded model. Constant for the engine's life.
+struct ModelInfo {
+  std::string id;      // 16 hex digits over weights and config: tokens of one model never meet another's LLM
+  std::string name;    // for people
+  std::string family;  // "adapter" (our layout) or "fake"
+  std::string device;  // as opened: "cpu", "cuda:0"
+  std::string dtype;   // as opened: "float32", "bfloat16"
+  std::string tower;   // one phrase each, for people
+  std::string projector;
+  std::string llm;
+  std::string attention;    // "spans" or "causal"
+  std::vector<int> ladder;  // ascending scales, visual tokens a frame
+  int embedding_dim = 0;
+  int layout_version = 0;
+  int context_tokens = 0;         // the most positions that a window with its question may take
+  int trained_frames = 0;         // the window the model was trained for; 0: not known
+  int trained_visual_tokens = 0;  // likewise
+  int64_t weight_bytes = 0;       // resident weights
+  int64_t kv_bytes_per_token = 0;
+  int64_t parameters = 0;
+};
+
+struct EncodeRequest {
+  FrameView frame;       // borrowed until encode() returns
+  int keep_scale = 144;  // finest level to keep, a scale of the ladder; larger than the finest: the finest
+};
+
+// One frame as it enters the window.
+struct FrameTokens {
+  Tokens tokens;  // shows the scale that the window gets
+  int64_t pts_ns = kNoTime;  // stream time; kNoTime: a still picture
+};
+
+using RequestId = uint64_t;
+
+struct Question {
+  std::string text;
+  int64_t asked_at_ns = kNoTime;  // stream time, copied to the answer
+  int max_new_tokens = 64;        // 1..context
+  double temperature = 0;         // 0: greedy; else 0..2
+  double top_p = 1;               // 0..1, used when temperature > 0
+  uint64_t seed = 0;              // used when temperature > 0
+  std::vector<std::string> stop;  // texts that end the answer and are cut from it
+};
+
+enum class Finish { kStop, kLength, kCancelled, kError };
+M3_API const char* to_string(Finish finish) noexcept;  // the contract's words: stop, length, cancelled, error
+
+struct Answer {
+  std::string text;
+  Finish finish = Finish::kStop;
+  std::string error;  // set with Finish::kError
+  std::vector<int32_t> ids;
+  int64_t asked_at_ns = kNoTime;
+  int64_t from_ns = kNoTime;         // stream time of the first and last frame in the window; kNoTime: none has a time
+  int64_t to_ns = kNoTime;
+  std::vector<int64_t> evidence_ns;  // times of the frames that the answer rests on; may be empty
+  int frames = 0;                    // frames in the window
+  int visual_tokens = 0;             // their tokens
+  int prompt_tokens = 0;             // the question with its template
+  int new_tokens = 0;
+  double confidence = 0;  // geometric mean of the probabilities of the tokens taken, 0..1
+  double margin = 0;      // smallest lead of a taken token's logit over the runner-up
+  double ttft_ms = 0;     // ask() to the first token, wall clock
+  double total_ms = 0;    // ask() to the end
+};
+
+class M3_API AnswerSink {
+ public:
+  virtual ~AnswerSink();
+  // UTF-8, whole characters. All pieces of a request, joined, are the answer's text.
+  virtual void on_piece(RequestId id, std::string_view piece) = 0;
+  // Exactly once for each request, and last.
+  virtual void on_done(RequestId id, Answer answer) = 0;
+};
+
+struct SessionOptions {
+  std::string system_prompt;  // empty: the model's
+  int window_tokens = 0;      // visual tokens in the window; 0: what the model was trained for, else 1024
+  int inbox_frames = 8;       // frames that may wait, 1..1024; append() beyond it still queues, see inbox_free()
+  bool prefill_early = false; // true: frames are prefilled as they come (a live stream has idle time before the question)
+                              // false: at the next question, so frames that leave the window unasked cost nothing
+};
+
+struct SessionStats {
+  uint64_t frames = 0;         // appended since the last flush
+  uint64_t visual_tokens = 0;  // of those frames
+  uint64_t text_tokens = 0;    // of their time markers
+  int window_frames = 0;       // now in the window
+  int window_visual_tokens = 0;
+  int window_positions = 0;    // prefix, markers and visual tokens
+  uint64_t questions = 0;      // answered, whatever their end
+};
+
+class M3_API Session {
+ public:
+  virtual ~Session();  // cancels what runs and returns after at most one unit of work
+
+  // Queues a frame and returns. Throws kMismatch for another model's tokens, kInvalidArgument for empty ones.
+  virtual void append(FrameTokens frame) = 0;
+  // How many more frames fit the inbox, 0 when it is full.
+  virtual int inbox_free() const = 0;
+  // Blocks until the inbox has room; false when `stop` came first.
+  virtual bool wait_inbox(std::stop_token stop) = 0;
+
+  // Sees all that was appended before it and nothing after; leaves the window as it was.
+  virtual RequestId ask(Question question, std::shared_ptr<AnswerSink> sink) = 0;
+  // Takes effect before the next unit of work; the sink gets Finish::kCancelled.
+  virtual void cancel(RequestId id) noexcept = 0;
+
+  virtual void flush() = 0;               // forgets the stream, cancels its questions
+  virtual std::future<void> drain() = 0;  // ready when all that was queued before it is done
+  virtual SessionStats stats() const = 0;
+};
+
+// A tensor read back for a person or a test.
+struct TraceTensor {
+  std::string name;
+  std::vector<int64_t> shape;
+  std::vector<float> values;  // float32; empty for ids
+  std::vector<int64_t> ids;   // int64; empty for float tensors
+};
+
+// One picture, one prompt, every stage written down (the contract's `m3-inspect --trace`).
+struct TraceRequest {
+  std::optional<FrameView> picture;              // none: text only, or `pixel_values` is given
+  std::optional<TraceTensor> pixel_values;       // [T,3,H,W] float32, as the tower takes it: instead of a picture
+  int scale = 0;                                 // 0: the finest
+  std::string prompt;                            // the user's question, or the whole text when raw
+  bool raw_prompt = false;                       // no template; "<image>" marks the picture's place
+  int max_new_tokens = 32;
+};
+
+class M3_API Engine {
+ public:
+  virtual ~Engine();
+
+  virtual const ModelInfo& info() const noexcept = 0;
+
+  // Reads the frame before it returns; the tower and projector run on the engine's thread. The future throws Error.
+  virtual std::future<Tokens> encode(const EncodeRequest& request) = 0;
+
+  virtual std::unique_ptr<Session> create_session(const SessionOptions& options) = 0;
+
+  // pixel_values, tower, projected, pooled, input_ids, logits, generated_ids; those that apply. Blocks.
+  virtual std::vector<TraceTensor> trace(const TraceRequest& request) = 0;
+
+  // Token ids of a text by the model's own tokenizer, without template or special additions.
+  virtual std::vector<int32_t> tokenize(std::string_view text) const = 0;
+};
+
+// Called while a model loads; fraction 0..1. May come from another thread.
+using ProgressFn = std::function<void(double fraction, std::string_view what)>;
+
+// The engine for these options. Equal options share one set of weights in the process while anyone holds it; a second
+// caller waits for the first one's load. Blocks; throws Error, kCancelled when `stop` is requested.
+M3_API std::shared_ptr<Engine> shared_engine(const EngineOptions& options, ProgressFn progress = {},
+                                             std::stop_token stop = {});
+
+// The engine already open in this process whose info().id is `model_id`; nullptr when there is none.
+M3_API std::shared_ptr<Engine> find_engine(std::string_view model_id);
+
+// What an engine module exports under the name kEngineModuleEntry. `abi` must be kEngineAbi or the module is refused.
+inline constexpr char kEngineModuleEntry[] = "m3_engine_module";
+inline constexpr int kEngineAbi = 1;
+struct EngineModule {
+  int abi;
+  std::shared_ptr<Engine> (*open)(const EngineOptions&, const ProgressFn&, std::stop_token);
+};
+
+}  // namespace m3

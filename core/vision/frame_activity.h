@@ -1,0 +1,29 @@
+// FrameActivity: motion and complexity of a frame from its luma, measured with OpenCV on a small copy.
+// Threads: one stream's measure is used from one thread at a time.
+#pragma once
+
+#include <memory>
+
+#include "core/export.h"
+#include "core/frame.h"
+#include "core/scale_policy.h"
+
+namespace m3 {
+
+class M3_API FrameActivity {
+ public:
+  FrameActivity();
+  ~FrameActivity();
+
+  // Host frames only; throws kUnsupported for device memory. Allocates only when the frame's size changes.
+  Activity measure(const FrameView& frame);
+  // The frame just measured became the one that later novelty refers to.
+  void mark_encoded();
+  void reset();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace m3
