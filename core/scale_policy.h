@@ -4,6 +4,7 @@
 // Threads: one stream's policy is used from one thread at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,7 +20,10 @@ struct Activity {
   double motion = 0;      // 0..1: how much moves, camera noise and global motion taken out
   double complexity = 0;  // 0..1: detail that a coarse scale would lose
   bool scene = false;     // a cut: hardly anything of the last picture is left
-  double novelty = 0;     // 0..1: how far the picture has moved from the one last encoded
+  double noise = 0;       // camera noise, standard deviation of luma, 0..255
+  // Mean luma of 32x18 equal blocks, row-major: small enough to travel with the frame, and enough to tell how far the
+  // picture has moved from the one last encoded.
+  std::array<uint8_t, 32 * 18> signature{};
 };
 
 enum class Reason {

@@ -17,8 +17,6 @@ class M3_API FrameActivity {
 
   // Host frames only; throws kUnsupported for device memory. Allocates only when the frame's size changes.
   Activity measure(const FrameView& frame);
-  // The frame just measured became the one that later novelty refers to.
-  void mark_encoded();
   void reset();
 
  private:
