@@ -16,17 +16,17 @@ namespace m3 {
 
 // Shape of a Llama-family language model.
 struct LlmShape {
-  int hidden = 0;
-  int intermediate = 0;
-  int layers = 0;
-  int heads = 0;
-  int kv_heads = 0;
-  int head_dim = 0;
-  int vocabulary = 0;
-  int context = 0;  // positions
-  double rope_theta = 10000;
-  double rms_epsilon = 1e-5;
-  bool tied_head = true;
+  int hidden = 0;             // 1..65536; width of the model
+  int intermediate = 0;       // 1..262144; width of the feed-forward part
+  int layers = 0;             // 1..1024
+  int heads = 0;              // 1..1024; of queries
+  int kv_heads = 0;           // of keys and values; divides `heads`
+  int head_dim = 0;           // 2..1024, even; heads * head_dim need not be `hidden`
+  int vocabulary = 0;         // 1..2^20; rows of the embedding
+  int context = 0;            // 1..2^24 positions
+  double rope_theta = 10000;  // 1..1e9
+  double rms_epsilon = 1e-5;  // 0..1
+  bool tied_head = true;      // the embedding is the head's matrix too
 };
 
 // A file that is not part of the model folder: found in the base-weight cache by name, told apart by its size.
@@ -37,28 +37,28 @@ struct BaseFile {
 };
 
 struct PreprocessConfig {
-  int size_px = 384;  // the tower's square input; pictures are stretched to it, bytes 0..255 as float
+  int size_px = 384;  // 1..4096; the tower's square input; pictures are stretched to it, bytes 0..255 as float
 };
 
 struct TowerConfig {
-  std::string graph;         // file in the model folder: the list of operations
-  BaseFile weights;          // safetensors
-  int features = 0;          // channels of one cell
-  int grid = 0;              // cells a side
+  std::string graph;                // file in the model folder: the list of operations
+  std::optional<BaseFile> weights;  // safetensors; none: only for random weights
+  int features = 0;                 // 1..65536; channels of one cell
+  int grid = 0;                     // 1..256; cells a side
 };
 
 struct ProjectorConfig {
-  int hidden = 0;
+  int hidden = 0;  // 1..65536; width of its middle layer
 };
 
 struct LowRankConfig {
-  int rank = 0;       // 0: none
+  int rank = 0;       // 0: none; up to 4096
   double factor = 1;  // y = W x + factor * B (A x)
 };
 
 struct ModelConfig {
-  std::string folder;
-  std::string name;
+  std::string folder;  // where config.json lies; the model's other files are looked for there
+  std::string name;    // for people
   int layout_version = 0;
   Attention attention = Attention::kSpans;
   std::vector<int> ladder;  // ascending
@@ -67,11 +67,13 @@ struct ModelConfig {
   TowerConfig tower;
   ProjectorConfig projector;
   LowRankConfig low_rank;
-  std::string adapter;               // file in the model folder
-  std::optional<BaseFile> llm_file;  // GGUF; none: `llm` gives a shape for random weights
-  std::optional<LlmShape> llm;
-  int trained_frames = 0;
-  int trained_visual_tokens = 0;
+  std::string adapter;               // file in the model folder; empty: only for random weights
+  std::optional<BaseFile> llm_file;  // GGUF; none: only for random weights
+  std::optional<LlmShape> llm;       // shape of random weights; a GGUF brings its own, which must agree
+  // Random weights use 256 byte tokens and these behind them; a GGUF brings its own tokenizer.
+  std::vector<std::string> special_tokens;
+  int trained_frames = 0;         // 0: not known
+  int trained_visual_tokens = 0;  // 0: not known
 };
 
 // Reads and checks FOLDER/config.json, or the file itself. Throws kNotFound, kCorrupt (naming the key), kMismatch (layout version).

@@ -1,0 +1,42 @@
+#include "core/model/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "core/error.h"
+
+namespace m3 {
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
+  // O_NONBLOCK: opening a pipe that nobody writes to must not hang; it is refused below.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) {
+    throw Error(ErrorCode::kNotFound, path + ": cannot be opened: " + std::strerror(errno));
+  }
+  struct stat status {};
+  const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  const size_t size = regular ? static_cast<size_t>(status.st_size) : 0;
+  void* data = size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : MAP_FAILED;
+  const int map_errno = errno;
+  ::close(descriptor);
+  if (!regular) throw Error(ErrorCode::kCorrupt, path + ": is no regular file");
+  if (size == 0) throw Error(ErrorCode::kCorrupt, path + ": the file is empty");
+  if (data == MAP_FAILED) {
+    throw Error(ErrorCode::kOutOfMemory, path + ": cannot be mapped: " + std::strerror(map_errno));
+  }
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(path, static_cast<const std::byte*>(data), size));
+}
+
+MappedFile::MappedFile(std::string path, const std::byte* data, size_t size)
+    : path_(std::move(path)), data_(data), size_(size) {}
+
+MappedFile::~MappedFile() { ::munmap(const_cast<std::byte*>(data_), size_); }
+
+}  // namespace m3
