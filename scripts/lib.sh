@@ -14,6 +14,9 @@ die() {
   exit 1
 }
 
+# The comment at the top of the script that runs.
+usage() { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; }
+
 if [[ -n ${M3_CACHE:-} ]]; then
   cache=$M3_CACHE
 elif [[ -n ${XDG_CACHE_HOME:-} ]]; then
