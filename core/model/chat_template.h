@@ -1,5 +1,5 @@
-// ChatTemplate: the fixed texts around spans and questions, with {system}, {second} and {question} as places to fill.
-// Threads: a value.
+// ChatTemplate: the fixed texts around spans and questions, with {system}, {second} and {question}
+// as places to fill. Threads: a value.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,10 @@
 namespace m3 {
 
 struct M3_API ChatTemplate {
-  std::string system;          // the default system prompt
-  std::string prefix;          // holds {system}; opens every window
-  std::string marker_video;    // holds {second}: whole seconds of stream time, before a video frame's tokens
+  std::string system;  // the default system prompt
+  std::string prefix;  // holds {system}; opens every window
+  std::string
+      marker_video;  // holds {second}: whole seconds of stream time, before a video frame's tokens
   std::string marker_picture;  // before a still picture's tokens
   std::string question;        // holds {question}; up to where the answer begins
   std::string end;             // the one token that ends an answer

@@ -1,6 +1,6 @@
-// Gguf: reads GGUF version 2 and 3: metadata and tensors, quantised ones included. The reader trusts nothing: lengths,
-// counts and offsets are checked against the file before anything is allocated or handed out.
-// Threads: immutable after open; safe from any thread.
+// Gguf: reads GGUF version 2 and 3: metadata and tensors, quantised ones included. The reader
+// trusts nothing: lengths, counts and offsets are checked against the file before anything is
+// allocated or handed out. Threads: immutable after open; safe from any thread.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,16 @@
 namespace m3 {
 
 enum class GgufType : uint32_t {
-  kF32 = 0, kF16 = 1, kQ4_0 = 2, kQ4_1 = 3, kQ5_0 = 6, kQ5_1 = 7, kQ8_0 = 8, kQ4_K = 12, kQ5_K = 13, kQ6_K = 14,
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ4_1 = 3,
+  kQ5_0 = 6,
+  kQ5_1 = 7,
+  kQ8_0 = 8,
+  kQ4_K = 12,
+  kQ5_K = 13,
+  kQ6_K = 14,
   kBf16 = 30,
 };
 
@@ -32,8 +41,8 @@ struct GgufTensor {
   int64_t elements() const noexcept;
 };
 
-using GgufValue = std::variant<bool, uint64_t, int64_t, double, std::string, std::vector<uint64_t>, std::vector<int64_t>,
-                               std::vector<double>, std::vector<std::string>>;
+using GgufValue = std::variant<bool, uint64_t, int64_t, double, std::string, std::vector<uint64_t>,
+                               std::vector<int64_t>, std::vector<double>, std::vector<std::string>>;
 
 class M3_API Gguf {
  public:
@@ -42,10 +51,15 @@ class M3_API Gguf {
 
   const std::string& path() const noexcept { return file_->path(); }
   std::shared_ptr<const MappedFile> file() const noexcept { return file_; }
-  const std::map<std::string, GgufTensor, std::less<>>& tensors() const noexcept { return tensors_; }
-  const std::map<std::string, GgufValue, std::less<>>& metadata() const noexcept { return metadata_; }
+  const std::map<std::string, GgufTensor, std::less<>>& tensors() const noexcept {
+    return tensors_;
+  }
+  const std::map<std::string, GgufValue, std::less<>>& metadata() const noexcept {
+    return metadata_;
+  }
 
-  // Throw kCorrupt when the key or tensor is missing or of another type. Integers of either sign convert when they fit.
+  // Throw kCorrupt when the key or tensor is missing or of another type. Integers of either sign
+  // convert when they fit.
   const GgufTensor& tensor(std::string_view name) const;
   std::string text(std::string_view key) const;
   int64_t integer(std::string_view key) const;
@@ -60,7 +74,8 @@ class M3_API Gguf {
   std::map<std::string, GgufValue, std::less<>> metadata_;
 };
 
-// Expands to float32, out.size() == elements(). Block layouts: ggml's quants; bit-equal to its reference dequantisation.
+// Expands to float32, out.size() == elements(). Block layouts: ggml's quants; bit-equal to its
+// reference dequantisation.
 M3_API void dequantize(const GgufTensor& tensor, std::span<float> out);
 
 }  // namespace m3

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/model/in_quotes.h"
 #include "core/model/mapped_file.h"
+#include "core/model/utf8.h"
 
 namespace m3 {
 namespace {
@@ -15,9 +17,13 @@ constexpr int kMostDepth = 64;
 // What stands at a place, short enough for one line.
 std::string shown(const nlohmann::json& value) {
   if (value.is_structured()) return value.is_object() ? "an object" : "an array";
-  std::string text = value.dump(-1, ' ', true);
-  if (text.size() > 40) text = text.substr(0, 37) + "...";
-  return text;
+  return value.is_string() ? in_quotes(value.get_ref<const std::string&>()) : value.dump();
+}
+
+// The parser's words without its own name in front; they may quote bytes that are not UTF-8.
+std::string reason(const nlohmann::json::exception& error) {
+  const std::string text = to_valid_utf8(error.what());
+  return text.substr(text.find("] ") == std::string::npos ? 0 : text.find("] ") + 2);
 }
 
 std::string number_text(double value) {
@@ -56,7 +62,7 @@ JsonObject JsonObject::parse(std::string_view text, const std::string& path) {
     const nlohmann::json* value = root.get();
     return JsonObject(std::move(root), value, path, "");
   } catch (const nlohmann::json::exception& error) {
-    throw Error(ErrorCode::kCorrupt, path + ": is not valid JSON: " + error.what());
+    throw Error(ErrorCode::kCorrupt, path + ": is not valid JSON: " + reason(error));
   }
 }
 
@@ -67,7 +73,8 @@ JsonObject::JsonObject(std::shared_ptr<const nlohmann::json> root, const nlohman
 bool JsonObject::contains(std::string_view key) const { return value_->find(key) != value_->end(); }
 
 void JsonObject::fail(std::string_view key, const std::string& what) const {
-  throw Error(ErrorCode::kCorrupt, path_ + ": \"" + prefix_ + std::string(key) + "\" " + what);
+  throw Error(ErrorCode::kCorrupt,
+              path_ + ": " + in_quotes(prefix_ + std::string(key)) + " " + what);
 }
 
 const nlohmann::json& JsonObject::value(std::string_view key, const char* expected) {

@@ -1,6 +1,5 @@
-// ModelConfig: what a model folder's config.json says (docs/model-format.md), checked. Our own layout: an adapter over
-// base weights that come from elsewhere.
-// Threads: a value.
+// ModelConfig: what a model folder's config.json says (docs/model-format.md), checked. Our own
+// layout: an adapter over base weights that come from elsewhere. Threads: a value.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +28,8 @@ struct LlmShape {
   bool tied_head = true;      // the embedding is the head's matrix too
 };
 
-// A file that is not part of the model folder: found in the base-weight cache by name, told apart by its size.
+// A file that is not part of the model folder: found in the base-weight cache by name, told apart
+// by its size.
 struct BaseFile {
   std::string name;
   std::string sha256;  // checked when it is fetched
@@ -37,7 +37,8 @@ struct BaseFile {
 };
 
 struct PreprocessConfig {
-  int size_px = 384;  // 1..4096; the tower's square input; pictures are stretched to it, bytes 0..255 as float
+  int size_px = 384;  // 1..4096; the tower's square input; pictures are stretched to it, bytes
+                      // 0..255 as float
 };
 
 struct TowerConfig {
@@ -69,23 +70,25 @@ struct ModelConfig {
   LowRankConfig low_rank;
   std::string adapter;               // file in the model folder; empty: only for random weights
   std::optional<BaseFile> llm_file;  // GGUF; none: only for random weights
-  std::optional<LlmShape> llm;       // shape of random weights; a GGUF brings its own, which must agree
+  std::optional<LlmShape> llm;  // shape of random weights; a GGUF brings its own, which must agree
   // Random weights use 256 byte tokens and these behind them; a GGUF brings its own tokenizer.
   std::vector<std::string> special_tokens;
   int trained_frames = 0;         // 0: not known
   int trained_visual_tokens = 0;  // 0: not known
 };
 
-// Reads and checks FOLDER/config.json, or the file itself. Throws kNotFound, kCorrupt (naming the key), kMismatch (layout version).
+// Reads and checks FOLDER/config.json, or the file itself. Throws kNotFound, kCorrupt (naming the
+// key), kMismatch (layout version).
 M3_API ModelConfig read_model_config(const std::string& path);
 
-// The folder of the model called `name`: "default" is looked for in M3_MODEL_PATH (colon-separated), then where models
-// were installed; anything else is a path. Throws kNotFound, saying where it looked.
+// The folder of the model called `name`: "default" is looked for in M3_MODEL_PATH
+// (colon-separated), then where models were installed; anything else is a path. Throws kNotFound,
+// saying where it looked.
 M3_API std::string find_model(const std::string& name);
 
-// The path of a base file: beside the config, then in the cache folder (M3_CACHE, else XDG_CACHE_HOME/gst-matryoshka,
-// else ~/.cache/gst-matryoshka, in its folder base/). Throws kNotFound, saying which command fetches it, and kCorrupt when its
-// size is not the one expected.
+// The path of a base file: beside the config, then in the cache folder (M3_CACHE, else
+// XDG_CACHE_HOME/gst-matryoshka, else ~/.cache/gst-matryoshka, in its folder base/). Throws
+// kNotFound, saying which command fetches it, and kCorrupt when its size is not the one expected.
 M3_API std::string find_base_file(const ModelConfig& config, const BaseFile& file);
 
 }  // namespace m3

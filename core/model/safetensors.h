@@ -1,6 +1,6 @@
-// Safetensors: reads and writes the safetensors format. The reader trusts nothing: every offset, size and type is
-// checked against the file before a tensor is handed out.
-// Threads: immutable after open; safe from any thread.
+// Safetensors: reads and writes the safetensors format. The reader trusts nothing: every offset,
+// size and type is checked against the file before a tensor is handed out. Threads: immutable after
+// open; safe from any thread.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +33,9 @@ class M3_API Safetensors {
   static Safetensors open(const std::string& path);
 
   const std::string& path() const noexcept { return file_->path(); }
-  const std::map<std::string, TensorView, std::less<>>& tensors() const noexcept { return tensors_; }
+  const std::map<std::string, TensorView, std::less<>>& tensors() const noexcept {
+    return tensors_;
+  }
   const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
   // Throws kCorrupt when there is no such tensor.
   const TensorView& at(std::string_view name) const;
@@ -53,11 +55,13 @@ struct TensorToWrite {
   std::span<const std::byte> bytes;
 };
 
-// Writes beside `path` and renames, so that a full disk leaves no half file. Throws kNotFound (folder), kInternal (write).
+// Writes beside `path` and renames, so that a full disk leaves no half file. Throws kNotFound
+// (folder), kInternal (write).
 M3_API void write_safetensors(const std::string& path, const std::vector<TensorToWrite>& tensors,
                               const std::map<std::string, std::string>& metadata = {});
 
-// Widens F64, F32, F16 or BF16 to float32. out.size() must be the number of elements. Throws kUnsupported.
+// Widens F64, F32, F16 or BF16 to float32. out.size() must be the number of elements. Throws
+// kUnsupported.
 M3_API void to_float(const TensorView& tensor, std::span<float> out);
 
 }  // namespace m3

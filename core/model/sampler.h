@@ -1,6 +1,6 @@
-// Sampler: picks the next token id from logits, greedily or by temperature and top-p with a seed, and remembers how
-// sure the picks were.
-// Threads: one answer's sampler is used from one thread at a time.
+// Sampler: picks the next token id from logits, greedily or by temperature and top-p with a seed,
+// and remembers how sure the picks were. Threads: one answer's sampler is used from one thread at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace m3 {
 
 struct SamplerOptions {
   double temperature = 0;  // 0: greedy; else up to 2
-  double top_p = 1;        // (0, 1]: the smallest set of likeliest tokens with this much probability
+  double top_p = 1;  // (0, 1]: the smallest set of likeliest tokens with this much probability
   uint64_t seed = 0;
 };
 
@@ -25,8 +25,9 @@ class M3_API Sampler {
   // logits: [V] float32. Ties go to the lower id. Throws kInternal when a logit is NaN or infinite.
   int32_t pick(std::span<const float> logits);
 
-  double confidence() const;  // geometric mean of the picks' probabilities (at temperature 1); 0 before the first
-  double margin() const;      // smallest lead of a pick's logit over the runner-up; 0 before the first
+  double confidence()
+      const;  // geometric mean of the picks' probabilities (at temperature 1); 0 before the first
+  double margin() const;  // smallest lead of a pick's logit over the runner-up; 0 before the first
 
  private:
   const SamplerOptions options_;

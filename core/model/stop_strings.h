@@ -1,5 +1,5 @@
-// StopStrings: finds the first of several texts in a stream of pieces and holds back what may still become one.
-// Threads: one answer's matcher is used from one thread at a time.
+// StopStrings: finds the first of several texts in a stream of pieces and holds back what may still
+// become one. Threads: one answer's matcher is used from one thread at a time.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
-// Tokenizer: text to token ids and back, byte-level BPE (GPT-2's scheme, as SmolLM2 uses it). Any bytes can be encoded:
-// bytes that are not UTF-8 become U+FFFD.
-// Threads: immutable; safe from any thread.
+// Tokenizer: text to token ids and back, byte-level BPE (GPT-2's scheme, as SmolLM2 uses it). Any
+// bytes can be encoded: bytes that are not UTF-8 become U+FFFD. Threads: immutable; safe from any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/export.h"
+#include "core/model/utf8.h"  // a streamed answer needs Utf8Stream behind decode()
 
 namespace m3 {
 
@@ -33,23 +34,12 @@ class M3_API Tokenizer {
   virtual bool is_special(int32_t id) const noexcept = 0;
 };
 
-// Throws kCorrupt (a merge of unknown tokens, an id out of range), kUnsupported (a pre-tokenizer not known).
+// Throws kCorrupt (a merge of unknown tokens, an id out of range), kUnsupported (a pre-tokenizer
+// not known).
 M3_API std::shared_ptr<const Tokenizer> make_bpe_tokenizer(TokenizerData data);
 
 // 256 byte tokens and the given special tokens behind them; for tiny models made on the spot.
-M3_API std::shared_ptr<const Tokenizer> make_byte_tokenizer(const std::vector<std::string>& special_tokens);
-
-// Bytes that are not UTF-8 become U+FFFD, one for each maximal broken part (Unicode's recommended practice).
-M3_API std::string to_valid_utf8(std::string_view bytes);
-
-// Cuts a stream of bytes into whole UTF-8 characters: holds an incomplete tail back until it is complete.
-class M3_API Utf8Stream {
- public:
-  std::string push(std::string_view bytes);  // what is complete now, valid UTF-8
-  std::string finish();                      // the rest; an incomplete tail becomes U+FFFD
-
- private:
-  std::string tail_;  // at most three bytes
-};
+M3_API std::shared_ptr<const Tokenizer> make_byte_tokenizer(
+    const std::vector<std::string>& special_tokens);
 
 }  // namespace m3
