@@ -1,39 +1,59 @@
-// ScalePolicy: from a frame's activity, the budget and what went before, decides whether the tower looks at the frame
-// and how many visual tokens it may have at most. Pure arithmetic on what it is given, so a run can be replayed from a
-// log of activities.
-// Threads: one stream's policy is used from one thread at a time.
+// ScalePolicy: from a frame's activity, the budget and what went before, decides whether the tower
+// looks at the frame and how many visual tokens it may have at most. Pure arithmetic on what it is
+// given, so a run can be replayed from a log of activities. What it does when, as a table:
+// docs/scale-control.md. Threads: one stream's policy is used from one thread at a time;
+// give_back() from any.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "core/export.h"
+#include "core/frame.h"
 #include "core/token_budget.h"
 
 namespace m3 {
 
+// Mean luma of 32x18 equal blocks, row-major: small enough to travel with the frame, and enough to
+// tell how far the picture has moved from the one last encoded.
+inline constexpr int kSignatureColumns = 32;
+inline constexpr int kSignatureRows = 18;
+using Signature = std::array<uint8_t, kSignatureColumns * kSignatureRows>;
+
 // What is seen in a frame without the tower. Made by core/vision/frame_activity.
 struct Activity {
-  double motion = 0;      // 0..1: how much moves, camera noise and global motion taken out
+  double motion =
+      0;  // 0..1: how much moves, camera noise and global motion taken out; 0.1 is a far person
   double complexity = 0;  // 0..1: detail that a coarse scale would lose
   bool scene = false;     // a cut: hardly anything of the last picture is left
   double noise = 0;       // camera noise, standard deviation of luma, 0..255
-  // Mean luma of 32x18 equal blocks, row-major: small enough to travel with the frame, and enough to tell how far the
-  // picture has moved from the one last encoded.
-  std::array<uint8_t, 32 * 18> signature{};
+  Signature signature{};
 };
 
 enum class Reason {
-  kFirst, kScene, kMotion, kDetail, kStatic, kBudget, kFixed, kSampled, kRefresh, kRoi, kRouter, kMemory, kBusy,
+  kFirst,
+  kScene,
+  kMotion,
+  kDetail,
+  kStatic,
+  kBudget,
+  kFixed,
+  kSampled,
+  kRefresh,
+  kRoi,
+  kRouter,
+  kMemory,
+  kBusy,
 };
 M3_API const char* to_string(Reason reason) noexcept;  // the contract's words, lower case
 
 enum class Action {
   kEncode,  // the tower looks; `scale` is the most the frame may show
-  kReuse,   // looked at and found unchanged: the last tokens stay valid
+  kReuse,   // looked at and not worth tokens: the last tokens stay valid
   kSkip,    // sampled out: not looked at, as `fps` asks
 };
 
@@ -44,10 +64,14 @@ struct Decision {
 };
 
 struct ScalePolicyOptions {
-  std::vector<int> ladder = {1, 9, 36, 144};  // ascending
-  int fixed_scale = 0;          // 0: auto, else a scale of the ladder for every frame that is looked at
-  double fps = 2.0;             // frames looked at a second, 0: every frame; up to 1000
+  std::vector<int> ladder = {1, 9, 36, 144};  // ascending, scales above 0, one at least
+  int fixed_scale = 0;  // 0: auto, else a scale of the ladder for every frame that is looked at
+  double fps = 2.0;     // frames looked at a second, 0: every frame; up to 1000
   double refresh_seconds = 10;  // a static picture is encoded again after this long; 0: never
+  // True: this stream's times have another origin than those of its budget group (a live source
+  // that joined later), so its first frame counts as now for the group. False: equal stream times
+  // are the same time for the budget.
+  bool own_clock = false;
 };
 
 class M3_API ScalePolicy {
@@ -58,24 +82,64 @@ class M3_API ScalePolicy {
   // Whether `fps` asks for a look at this frame; the activity of other frames need not be measured.
   // Call once a frame, in order; pts_ns is stream time, kNoTime: looked at.
   bool samples(int64_t pts_ns);
-  // For a frame that samples() picked.
+  // For a frame that samples() picked. Takes the tokens from the budget.
   Decision decide(const Activity& activity, int64_t pts_ns);
   // For any other.
   static Decision skipped() { return {Action::kSkip, 0, Reason::kSampled}; }
 
-  // The engine cannot keep up: scales are lowered until it can. load 0..1, 0: idle.
+  // Tokens of the frame at `pts_ns` that decide() granted and that were not shown: a router took
+  // fewer, or the frame was dropped. They may be spent again.
+  void give_back(int64_t pts_ns, int tokens);
+  // The engine cannot keep up: frames come less often and scales are lowered until it can. load
+  // 0..1, 0: idle.
   void set_load(double load);
-  // Forgets the stream: flush, seek, new stream.
+  // Forgets the stream: flush, seek, new stream. What the budget holds stays as it is.
   void reset();
 
  private:
-  int wanted_scale(const Activity& activity, Reason* reason) const;
+  // The picture that the last tokens show, and what has happened since.
+  struct Shown {
+    int64_t at_ns = 0;
+    int scale = 0;
+    Signature signature{};
+  };
+  // What the last frames did. Times are stream time.
+  struct Watch {
+    bool moving = false;     // between the first frame that moves and kHoldSeconds after the last
+    bool detailed = false;   // this stretch of motion has had its finer look
+    int64_t since_ns = 0;    // when the stretch of motion, or of rest, began
+    int64_t moved_ns = 0;    // the last frame that moved
+    int changed = 0;         // frames in a row at rest that differ from what is shown
+    int64_t changed_ns = 0;  // the first of those
+    int paced_scale = 0;     // the scale at which continuing motion was last shown
+    std::optional<int64_t> scene_ns;  // the last cut that was taken as one
+  };
+
+  Decision decide_auto(const Activity& activity, int64_t now_ns);
+  Decision decide_moving(const Activity& activity, int64_t now_ns);
+  Decision decide_resting(const Activity& activity, int64_t now_ns);
+  Decision spend(int scale, Reason reason, const Activity& activity, int64_t now_ns);
+  void watch(const Activity& activity, int64_t now_ns);
+  int paced_scale(int64_t now_ns);        // what continuing motion may have now, 0: it waits
+  double pace(int64_t now_ns) const;      // tokens a second that continuing motion may spend now
+  int half_bucket(int64_t now_ns) const;  // the finest scale that leaves half of what is saved
+  int64_t budget_ns(int64_t now_ns) const { return now_ns + budget_offset_ns_.load(); }
 
   const ScalePolicyOptions options_;
   const std::shared_ptr<TokenBudget> budget_;
+  const int event_scale_;                     // what the start of motion gets at least
+  const int glance_scale_;                    // what a picture at rest gets when it is refreshed
+  std::atomic<int64_t> budget_offset_ns_{0};  // budget time - stream time
+
+  // One thread only.
+  bool placed_ = false;  // budget_offset_ns_ is known
+  bool after_reset_ = false;
   std::optional<int64_t> next_sample_ns_;
-  std::optional<int64_t> last_encoded_ns_;
-  int last_scale_ = 0;
+  std::optional<int64_t> last_ns_;
+  std::optional<Shown> shown_;
+  std::optional<Signature>
+      fine_;  // the last picture shown at the finest scale that fits half the bucket
+  Watch watch_;
   double load_ = 0;
 };
 
