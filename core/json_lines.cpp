@@ -47,6 +47,7 @@ std::string to_json_line(const FrameLine& line) {
   Json object;
   object["type"] = "frame";
   object["stream"] = line.stream;
+  if (!line.video.empty()) object["video"] = line.video;
   object["pts"] = seconds_or_null(line.pts_ns);
   object["motion"] = rounded(line.motion, 1e4);
   object["complexity"] = rounded(line.complexity, 1e4);
@@ -64,6 +65,7 @@ std::string to_json_line(const AnswerLine& line) {
   object["stream"] = line.stream;
   object["utc"] = line.utc;
   if (!line.video.empty()) object["video"] = line.video;
+  if (!line.file.empty()) object["file"] = line.file;
   if (line.index) object["index"] = *line.index;
   object["question"] = line.question;
   object["text"] = answer.text;

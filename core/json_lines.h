@@ -21,6 +21,7 @@ M3_API std::string utc_now();
 
 struct FrameLine {
   std::string stream = "0";  // name of the stream
+  std::string video;         // the clip's name when several are asked about; empty: left out
   int64_t pts_ns = kNoTime;  // stream time
   double motion = 0;         // 0..1, as Activity has them
   double complexity = 0;     // 0..1
@@ -35,6 +36,7 @@ struct AnswerLine {
   std::string utc;           // when it was ready, see utc_now()
   std::string question;      // as it was asked
   std::string video;         // the clip's name when several are asked about; empty: left out
+  std::string file;          // a picture's name, in place of a clip's; empty: left out
   std::optional<int> index;  // the question's place in a file of questions, from 0; none: left out
   Answer answer;
 };
