@@ -33,9 +33,9 @@ enum class GgufType : uint32_t {
   kBf16 = 30,
 };
 
-struct GgufTensor {
+struct M3_API GgufTensor {
   GgufType type = GgufType::kF32;
-  std::vector<int64_t> shape;  // torch's order: slowest first
+  std::vector<int64_t> shape;  // torch's order: slowest first; every size at least 1
   std::span<const std::byte> bytes;
 
   int64_t elements() const noexcept;
@@ -69,6 +69,9 @@ class M3_API Gguf {
   bool contains(std::string_view key) const { return metadata_.find(key) != metadata_.end(); }
 
  private:
+  const GgufValue& value(std::string_view key) const;
+  [[noreturn]] void wrong_type(std::string_view key, const char* expected) const;
+
   std::shared_ptr<const MappedFile> file_;
   std::map<std::string, GgufTensor, std::less<>> tensors_;
   std::map<std::string, GgufValue, std::less<>> metadata_;

@@ -41,14 +41,20 @@ constexpr DTypeFacts kDTypes[] = {
 
 const DTypeFacts& facts(DType dtype) { return kDTypes[static_cast<size_t>(dtype)]; }
 
-// Bytes of a tensor, none when they do not fit 64 bits.
+// Bytes of a tensor; none when they do not fit 64 bits. Sizes beside a 0 must fit too, so that
+// nobody who multiplies them later in another order overflows.
 std::optional<uint64_t> byte_count(const std::vector<int64_t>& shape, size_t width) {
   uint64_t bytes = width;
+  bool empty = false;
   for (const int64_t size : shape) {
-    if (size < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes))
+    if (size < 0 ||
+        __builtin_mul_overflow(bytes, static_cast<uint64_t>(std::max<int64_t>(size, 1)), &bytes)) {
       return std::nullopt;
+    }
+    empty |= size == 0;
   }
-  return bytes;
+  if (bytes > static_cast<uint64_t>(INT64_MAX)) return std::nullopt;
+  return empty ? 0 : bytes;
 }
 
 // A file that appears under its name only when it is whole.

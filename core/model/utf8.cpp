@@ -71,6 +71,20 @@ Utf8Step utf8_step(std::string_view bytes) noexcept {
   return {there, there == lead.bytes, there < lead.bytes};
 }
 
+bool is_valid_utf8(std::string_view bytes) noexcept {
+  size_t at = 0;
+  while (at < bytes.size()) {
+    if (static_cast<unsigned char>(bytes[at]) < 0x80) {
+      ++at;
+      continue;
+    }
+    const Utf8Step step = utf8_step(bytes.substr(at));
+    if (!step.valid) return false;
+    at += step.bytes;
+  }
+  return true;
+}
+
 std::string to_valid_utf8(std::string_view bytes) {
   std::string text;
   text.reserve(bytes.size());

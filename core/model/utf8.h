@@ -22,6 +22,8 @@ struct Utf8Step {
 // "U+FFFD Substitution of Maximal Subparts").
 M3_API Utf8Step utf8_step(std::string_view bytes) noexcept;
 
+M3_API bool is_valid_utf8(std::string_view bytes) noexcept;
+
 // Bytes that are not UTF-8 become U+FFFD, one for each maximal broken part (Unicode's recommended
 // practice).
 M3_API std::string to_valid_utf8(std::string_view bytes);
