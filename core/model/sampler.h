@@ -3,9 +3,11 @@
 // time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <random>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/export.h"
@@ -27,12 +29,15 @@ class M3_API Sampler {
 
   double confidence()
       const;  // geometric mean of the picks' probabilities (at temperature 1); 0 before the first
-  double margin() const;  // smallest lead of a pick's logit over the runner-up; 0 before the first
+  double margin()
+      const;  // smallest lead of a pick's logit over the best other one; 0 before the first
 
  private:
+  size_t draw(std::span<const float> logits, float largest);
+
   const SamplerOptions options_;
   std::mt19937_64 random_;
-  std::vector<std::pair<float, int32_t>> order_;  // scratch
+  std::vector<std::pair<float, int32_t>> order_;  // scratch: weight and id
   double log_probability_ = 0;
   double margin_ = 0;
   int picks_ = 0;
