@@ -68,7 +68,7 @@ struct Question {
   int64_t asked_at_ns = kNoTime;  // stream time, copied to the answer
   int max_new_tokens = 64;        // 1..context
   double temperature = 0;         // 0: greedy; else 0..2
-  double top_p = 1;               // 0..1, used when temperature > 0
+  double top_p = 1;               // above 0, at most 1; used when temperature > 0
   uint64_t seed = 0;              // used when temperature > 0
   std::vector<std::string> stop;  // texts that end the answer and are cut from it
 };
@@ -142,6 +142,10 @@ class M3_API Session {
   virtual std::future<void> drain() = 0;  // ready when all that was queued before it is done
   virtual SessionStats stats() const = 0;
 };
+
+// What every engine checks before anything else. Throw kInvalidArgument, naming the field and its range.
+M3_API void check(const SessionOptions& options);
+M3_API void check(const Question& question, const ModelInfo& info);
 
 // A tensor read back for a person or a test.
 struct TraceTensor {

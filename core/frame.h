@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/export.h"
+
 namespace m3 {
 
 // Time of the stream (GStreamer's stream time) in nanoseconds; pictures without a time use kNoTime.
@@ -54,5 +56,12 @@ struct FrameView {
   Crop crop;
   int64_t pts_ns = kNoTime;
 };
+
+// Throws kInvalidArgument when the frame cannot be read as it describes itself: a size, plane, stride or crop that does
+// not fit. Looks at the description only, never at a pixel.
+M3_API void check(const FrameView& frame);
+
+// The part of the frame to look at: its crop, or all of it. Always with a size.
+M3_API Crop crop_of(const FrameView& frame) noexcept;
 
 }  // namespace m3

@@ -1,0 +1,426 @@
+#include "core/fake_worker.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/window_memory.h"
+
+namespace m3 {
+namespace {
+
+constexpr int kDefaultWindowTokens = 1024;
+constexpr int64_t kSecondNs = 1'000'000'000;
+
+struct Span : SpanSize {
+  int64_t pts_ns = kNoTime;
+  int brightness = 0;  // mean of dimension 0
+};
+
+Span span_of(const FrameTokens& frame) {
+  const auto shown = frame.tokens.shown();
+  std::vector<float> values(static_cast<size_t>(frame.tokens.scale()) * shown->dim());
+  shown->read(values);
+  double sum = 0;
+  for (size_t i = 0; i < values.size(); i += shown->dim()) sum += values[i];
+  Span span;
+  span.visual_tokens = frame.tokens.scale();
+  // One token a character of "\n12s:", and one for a still picture.
+  span.marker_tokens = frame.pts_ns == kNoTime
+                           ? 1
+                           : static_cast<int>(std::to_string(frame.pts_ns / kSecondNs).size()) + 3;
+  span.pts_ns = frame.pts_ns;
+  span.brightness = static_cast<int>(std::lround(sum / frame.tokens.scale()));
+  return span;
+}
+
+// "5", " frames,", ...: all of them, joined, are the text.
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> words;
+  size_t begin = 0;
+  while (begin < text.size()) {
+    const size_t end = std::min(text.find(' ', begin + 1), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    begin = end;
+  }
+  return words;
+}
+
+// Every stop text in brackets, since any of them may hold commas and spaces.
+std::string settings_text(const SessionOptions& session, int window_tokens,
+                          const Question& question) {
+  std::ostringstream text;
+  text << "question=" << question.text << " system=" << session.system_prompt
+       << " window=" << window_tokens << " inbox=" << session.inbox_frames
+       << " early=" << session.prefill_early << " max=" << question.max_new_tokens
+       << " temperature=" << question.temperature << " top-p=" << question.top_p
+       << " seed=" << question.seed << " stop=";
+  for (const std::string& stop : question.stop) text << "[" << stop << "]";
+  return text.str();
+}
+
+// Cuts the text that the words make at the first of the stop texts; false when none is in it. Words
+// behind the stop go, words in it stay as empty ones: they were generated, and are not shown.
+bool cut_at_stop(const std::vector<std::string>& stops, std::vector<std::string>* words) {
+  const std::string text = std::accumulate(words->begin(), words->end(), std::string());
+  size_t cut = std::string::npos;
+  size_t end = 0;  // of the stop text that is found first
+  for (const std::string& stop : stops) {
+    const size_t at = stop.empty() ? std::string::npos : text.find(stop);
+    if (at >= cut) continue;
+    cut = at;
+    end = at + stop.size();
+  }
+  if (cut == std::string::npos) return false;
+  size_t begin = 0;
+  size_t count = 0;
+  while (begin < end) {
+    std::string& word = (*words)[count++];
+    const size_t size = word.size();
+    word.resize(std::min(size, cut - std::min(cut, begin)));
+    begin += size;
+  }
+  words->resize(count);
+  return true;
+}
+
+double milliseconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+      .count();
+}
+
+}  // namespace
+
+struct FakeWorker::Stream {
+  Stream(const SessionOptions& session, WindowLimits limits) : options(session), memory(limits) {}
+
+  const SessionOptions options;
+  const WindowMemory memory;
+
+  // Guarded by the worker's mutex_.
+  std::deque<Span> window;
+  SessionStats stats;
+  int inbox = 0;         // frames that wait
+  uint64_t flushes = 0;  // tells a frame of before a flush from one behind it
+  std::map<RequestId, std::shared_ptr<Request>> requests;  // asked and not yet done
+  struct Drain {
+    RequestId before;  // waits for the questions with a lower id
+    std::shared_ptr<std::promise<void>> done;
+  };
+  std::vector<Drain> drains;
+};
+
+struct FakeWorker::Request {
+  // Constant once asked.
+  RequestId id = 0;
+  std::shared_ptr<Stream> stream;
+  Question question;
+  std::shared_ptr<AnswerSink> sink;
+  Clock::time_point asked;
+
+  bool cancelled = false;  // guarded by the worker's mutex_
+
+  // The worker's thread only.
+  std::vector<std::string> words;  // one a token; what of it is shown
+  size_t next = 0;                 // of words
+  Finish finish = Finish::kStop;   // when all is said
+  Clock::time_point due;           // of the next word
+  Answer answer;
+};
+
+FakeWorker::FakeWorker(FakeSettings settings, ModelInfo info)
+    : settings_(settings), info_(std::move(info)) {}
+
+std::shared_ptr<FakeWorker> FakeWorker::open(FakeSettings settings, ModelInfo info) {
+  std::shared_ptr<FakeWorker> worker(new FakeWorker(settings, std::move(info)));
+  worker->thread_ = std::thread([worker] { worker->run(); });
+  FakeWorker* const raw = worker.get();
+  // The thread keeps the object alive; this second count only says when nobody needs the thread any
+  // more.
+  return {raw, [worker = std::move(worker)](FakeWorker*) { worker->stop(); }};
+}
+
+void FakeWorker::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  work_.notify_all();
+  // A sink may have held the last pointer; a thread cannot wait for itself.
+  if (thread_.get_id() == std::this_thread::get_id()) {
+    thread_.detach();
+  } else {
+    thread_.join();
+  }
+}
+
+std::future<Tokens> FakeWorker::encode(Tokens tokens) {
+  auto done = std::make_shared<std::promise<Tokens>>();
+  auto result = done->get_future();
+  std::lock_guard lock(mutex_);
+  push({nullptr, [this, done, tokens = std::move(tokens)](Lock& held) {
+          if (!busy(settings_.encode, held)) {
+            done->set_exception(std::make_exception_ptr(
+                Error(ErrorCode::kCancelled, "The engine was closed before the frame's turn")));
+          } else if (settings_.fail_encode) {
+            done->set_exception(std::make_exception_ptr(
+                Error(ErrorCode::kDevice, "The fake engine fails to encode, as fail=encode asks")));
+          } else {
+            done->set_value(tokens);
+          }
+        }});
+  return result;
+}
+
+std::shared_ptr<FakeWorker::Stream> FakeWorker::open_stream(const SessionOptions& options) const {
+  check(options);
+  if (options.window_tokens > info_.context_tokens) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "Session: window_tokens = " + std::to_string(options.window_tokens) +
+                    " is more than the model's context of " + std::to_string(info_.context_tokens));
+  }
+  WindowLimits limits;
+  limits.visual_tokens = options.window_tokens ? options.window_tokens : kDefaultWindowTokens;
+  limits.positions = info_.context_tokens;
+  return std::make_shared<Stream>(options, limits);
+}
+
+void FakeWorker::close(const std::shared_ptr<Stream>& stream) {
+  std::unique_lock lock(mutex_);
+  forget_frames(*stream);
+  cancel_all(*stream);
+  if (thread_.get_id() == std::this_thread::get_id()) return;
+  changed_.wait(lock, [&] { return stream->requests.empty(); });
+}
+
+void FakeWorker::append(const std::shared_ptr<Stream>& stream, const FrameTokens& frame) {
+  const Span span = span_of(frame);
+  std::lock_guard lock(mutex_);
+  ++stream->inbox;
+  ++stream->stats.frames;
+  stream->stats.visual_tokens += span.visual_tokens;
+  stream->stats.text_tokens += span.marker_tokens;
+  push({stream.get(), [this, stream, span, flushes = stream->flushes](Lock& held) {
+          busy(settings_.append, held);
+          if (stream->flushes != flushes) return;  // flushed while busy
+          const size_t drop = stream->memory.spans_to_drop(stream->window, span);
+          stream->window.erase(stream->window.begin(), stream->window.begin() + drop);
+          stream->window.push_back(span);
+          --stream->inbox;
+          changed_.notify_all();
+        }});
+}
+
+int FakeWorker::inbox_free(const Stream& stream) const {
+  std::lock_guard lock(mutex_);
+  return std::max(stream.options.inbox_frames - stream.inbox, 0);
+}
+
+bool FakeWorker::wait_inbox(const Stream& stream, std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait(lock, std::move(stop),
+                       [&] { return stream.inbox < stream.options.inbox_frames; });
+}
+
+RequestId FakeWorker::ask(const std::shared_ptr<Stream>& stream, Question question,
+                          std::shared_ptr<AnswerSink> sink) {
+  check(question, info_);
+  if (!sink) throw Error(ErrorCode::kInvalidArgument, "Question: it has no sink for its answer");
+  auto request = std::make_shared<Request>();
+  request->stream = stream;
+  request->question = std::move(question);
+  request->sink = std::move(sink);
+  request->asked = Clock::now();
+  std::lock_guard lock(mutex_);
+  request->id = next_id_++;
+  stream->requests.emplace(request->id, request);
+  push({nullptr, [this, request](Lock& held) { begin_answer(request, held); }});
+  return request->id;
+}
+
+void FakeWorker::cancel(Stream& stream, RequestId id) {
+  std::lock_guard lock(mutex_);
+  const auto found = stream.requests.find(id);
+  if (found == stream.requests.end()) return;
+  found->second->cancelled = true;
+  work_.notify_all();
+}
+
+void FakeWorker::flush(Stream& stream) {
+  std::lock_guard lock(mutex_);
+  forget_frames(stream);
+  cancel_all(stream);
+}
+
+std::future<void> FakeWorker::drain(const std::shared_ptr<Stream>& stream) {
+  auto done = std::make_shared<std::promise<void>>();
+  auto result = done->get_future();
+  std::lock_guard lock(mutex_);
+  push({nullptr, [stream, done, before = next_id_](Lock&) {
+          const auto& requests = stream->requests;
+          if (requests.empty() || requests.begin()->first >= before) {
+            done->set_value();
+          } else {
+            stream->drains.push_back({before, done});
+          }
+        }});
+  return result;
+}
+
+SessionStats FakeWorker::stats(const Stream& stream) const {
+  std::lock_guard lock(mutex_);
+  SessionStats stats = stream.stats;
+  stats.window_frames = static_cast<int>(stream.window.size());
+  for (const Span& span : stream.window) {
+    stats.window_visual_tokens += span.visual_tokens;
+    stats.window_positions += span.visual_tokens + span.marker_tokens;
+  }
+  stats.window_positions += static_cast<int>(stream.options.system_prompt.size());
+  return stats;
+}
+
+void FakeWorker::push(Job job) {
+  jobs_.push_back(std::move(job));
+  work_.notify_all();
+}
+
+void FakeWorker::forget_frames(Stream& stream) {
+  std::erase_if(jobs_, [&](const Job& job) { return job.appends_to == &stream; });
+  ++stream.flushes;
+  stream.window.clear();
+  stream.inbox = 0;
+  const uint64_t questions = stream.stats.questions;
+  stream.stats = {};
+  stream.stats.questions = questions;
+  changed_.notify_all();
+}
+
+void FakeWorker::cancel_all(Stream& stream) {
+  for (auto& [id, request] : stream.requests) request->cancelled = true;
+  work_.notify_all();
+}
+
+bool FakeWorker::busy(std::chrono::milliseconds time, Lock& lock) {
+  if (time.count() > 0) work_.wait_for(lock, time, [&] { return stop_; });
+  return !stop_;
+}
+
+void FakeWorker::run() {
+  Lock lock(mutex_);
+  bool answered = false;  // the last unit: answers and jobs take turns
+  while (!stop_ || !jobs_.empty() || !answering_.empty()) {
+    Clock::time_point wake = Clock::time_point::max();
+    const auto request = answered && !jobs_.empty() ? nullptr : next_answer(Clock::now(), &wake);
+    answered = request != nullptr;
+    if (request) {
+      continue_answer(request, lock);
+    } else if (!jobs_.empty()) {
+      const Job job = std::move(jobs_.front());
+      jobs_.pop_front();
+      job.work(lock);
+    } else if (wake == Clock::time_point::max()) {
+      work_.wait(lock);
+    } else {
+      work_.wait_until(lock, wake);
+    }
+  }
+}
+
+std::shared_ptr<FakeWorker::Request> FakeWorker::next_answer(Clock::time_point now,
+                                                             Clock::time_point* wake) const {
+  for (const auto& request : answering_) {
+    if (request->cancelled || request->due <= now) return request;
+    *wake = std::min(*wake, request->due);
+  }
+  return nullptr;
+}
+
+void FakeWorker::begin_answer(const std::shared_ptr<Request>& request, Lock& lock) {
+  const Stream& stream = *request->stream;
+  const Question& question = request->question;
+  Answer& answer = request->answer;
+  answer.asked_at_ns = question.asked_at_ns;
+  answer.frames = static_cast<int>(stream.window.size());
+  for (const Span& span : stream.window) {
+    answer.visual_tokens += span.visual_tokens;
+    if (span.pts_ns == kNoTime) continue;
+    if (answer.from_ns == kNoTime) answer.from_ns = span.pts_ns;
+    answer.to_ns = span.pts_ns;
+  }
+  if (answer.to_ns != kNoTime) answer.evidence_ns = {answer.to_ns};
+  answer.prompt_tokens = static_cast<int>(question.text.size()) + 1;
+  if (settings_.fail_ask) {
+    answer.error = "The fake engine fails to answer, as fail=ask asks";
+    finish_answer(request, Finish::kError, lock);
+    return;
+  }
+  const int brightness = stream.window.empty() ? 0 : stream.window.back().brightness;
+  std::vector<std::string> words = words_of(
+      settings_.say_settings
+          ? settings_text(stream.options, stream.memory.limits().visual_tokens, question)
+          : std::to_string(answer.frames) + " frames, " + std::to_string(answer.visual_tokens) +
+                " tokens, brightness " + std::to_string(brightness));
+  if (settings_.tokens > 0) words.resize(settings_.tokens, " more");
+  const bool longer = words.size() > static_cast<size_t>(question.max_new_tokens);
+  if (longer) words.resize(question.max_new_tokens);
+  // Settings name the stop texts, which would cut them.
+  const bool stopped = !settings_.say_settings && cut_at_stop(question.stop, &words);
+  request->finish = longer && !stopped ? Finish::kLength : Finish::kStop;
+  request->words = std::move(words);
+  request->due = Clock::now() + settings_.delay;
+  answering_.push_back(request);
+}
+
+void FakeWorker::continue_answer(const std::shared_ptr<Request>& request, Lock& lock) {
+  if (request->cancelled) {
+    finish_answer(request, Finish::kCancelled, lock);
+    return;
+  }
+  Answer& answer = request->answer;
+  const std::string& word = request->words[request->next];
+  if (request->next == 0) {
+    answer.ttft_ms = milliseconds_since(request->asked);
+    answer.confidence = 1;
+    answer.margin = 1;
+  }
+  ++request->next;
+  ++answer.new_tokens;
+  answer.ids.push_back(static_cast<int32_t>(request->next));
+  answer.text += word;
+  request->due += settings_.delay;
+  // To the back: several answers take turns.
+  answering_.remove(request);
+  answering_.push_back(request);
+  if (!word.empty()) {
+    lock.unlock();
+    request->sink->on_piece(request->id, word);
+    lock.lock();
+  }
+  if (request->next == request->words.size()) finish_answer(request, request->finish, lock);
+}
+
+void FakeWorker::finish_answer(const std::shared_ptr<Request>& request, Finish finish, Lock& lock) {
+  Stream& stream = *request->stream;
+  answering_.remove(request);
+  ++stream.stats.questions;
+  lock.unlock();
+  request->answer.finish = finish;
+  request->answer.total_ms = milliseconds_since(request->asked);
+  request->sink->on_done(request->id, std::move(request->answer));
+  request->sink.reset();
+  lock.lock();
+  stream.requests.erase(request->id);
+  std::erase_if(stream.drains, [&](const Stream::Drain& drain) {
+    if (!stream.requests.empty() && stream.requests.begin()->first < drain.before) return false;
+    drain.done->set_value();
+    return true;
+  });
+  changed_.notify_all();
+}
+
+}  // namespace m3
