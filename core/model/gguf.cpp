@@ -236,9 +236,12 @@ int64_t GgufTensor::elements() const noexcept {
   return count;
 }
 
-Gguf Gguf::open(const std::string& path) {
+Gguf Gguf::open(const std::string& path) { return read(MappedFile::open(path)); }
+
+Gguf Gguf::read(std::shared_ptr<const MappedFile> mapped) {
   Gguf result;
-  result.file_ = MappedFile::open(path);
+  result.file_ = std::move(mapped);
+  const std::string& path = result.path();
   Cursor cursor(path, result.file_->bytes());
   if (cursor.left() < 4 || cursor.take<uint32_t>() != 0x46554747) cursor.fail("no GGUF file");
   const auto version = cursor.take<uint32_t>();

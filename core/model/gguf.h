@@ -48,6 +48,7 @@ class M3_API Gguf {
  public:
   // Throws kNotFound, kCorrupt, kUnsupported.
   static Gguf open(const std::string& path);
+  static Gguf read(std::shared_ptr<const MappedFile> file);  // the same from bytes at hand
 
   const std::string& path() const noexcept { return file_->path(); }
   std::shared_ptr<const MappedFile> file() const noexcept { return file_; }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -34,9 +35,22 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
       new MappedFile(path, static_cast<const std::byte*>(data), size));
 }
 
+std::shared_ptr<const MappedFile> MappedFile::copy_of(std::span<const std::byte> bytes,
+                                                      std::string path) {
+  if (bytes.empty()) throw Error(ErrorCode::kCorrupt, path + ": the file is empty");
+  // As long as the bytes and no longer, so that a sanitizer sees a reader that goes beyond them.
+  auto copy = std::make_unique<std::byte[]>(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), copy.get());
+  std::shared_ptr<MappedFile> file(new MappedFile(std::move(path), copy.get(), bytes.size()));
+  file->copy_ = std::move(copy);
+  return file;
+}
+
 MappedFile::MappedFile(std::string path, const std::byte* data, size_t size)
     : path_(std::move(path)), data_(data), size_(size) {}
 
-MappedFile::~MappedFile() { ::munmap(const_cast<std::byte*>(data_), size_); }
+MappedFile::~MappedFile() {
+  if (copy_ == nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
 
 }  // namespace m3

@@ -15,6 +15,10 @@ class M3_API MappedFile {
  public:
   // Throws kNotFound when it cannot be opened, kCorrupt when it is empty or no regular file.
   static std::shared_ptr<const MappedFile> open(const std::string& path);
+  // The same over a copy of `bytes`, for readers that are given bytes and no file; `path` is named
+  // in errors.
+  static std::shared_ptr<const MappedFile> copy_of(std::span<const std::byte> bytes,
+                                                   std::string path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
@@ -27,6 +31,7 @@ class M3_API MappedFile {
   std::string path_;
   const std::byte* data_;
   size_t size_;
+  std::unique_ptr<std::byte[]> copy_;  // none: data_ is mapped
 };
 
 }  // namespace m3

@@ -140,9 +140,12 @@ void widen(std::span<const std::byte> bytes, std::span<float> out, Convert conve
 size_t size_of(DType dtype) noexcept { return facts(dtype).bytes; }
 const char* to_string(DType dtype) noexcept { return facts(dtype).name; }
 
-Safetensors Safetensors::open(const std::string& path) {
+Safetensors Safetensors::open(const std::string& path) { return read(MappedFile::open(path)); }
+
+Safetensors Safetensors::read(std::shared_ptr<const MappedFile> mapped) {
   Safetensors result;
-  result.file_ = MappedFile::open(path);
+  result.file_ = std::move(mapped);
+  const std::string& path = result.path();
   const std::span<const std::byte> bytes = result.file_->bytes();
   const auto fail = [&](const std::string& what) {
     throw Error(ErrorCode::kCorrupt, path + ": " + what);

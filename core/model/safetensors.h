@@ -31,6 +31,7 @@ class M3_API Safetensors {
  public:
   // Throws kNotFound, kCorrupt (what is wrong and where), kUnsupported (a type we do not read).
   static Safetensors open(const std::string& path);
+  static Safetensors read(std::shared_ptr<const MappedFile> file);  // the same from bytes at hand
 
   const std::string& path() const noexcept { return file_->path(); }
   const std::map<std::string, TensorView, std::less<>>& tensors() const noexcept {
