@@ -1,5 +1,7 @@
-// Reads a picture from a file into RGB bytes, as stored (no EXIF turning), with OpenCV's decoders.
-// Threads: a free function, safe from any thread.
+// Reads a JPEG or PNG file into RGB bytes, as stored: no EXIF turning, no colour profile; grey
+// becomes RGB, alpha is dropped. libjpeg-turbo and libpng by themselves: unlike OpenCV's wrapping
+// of them they refuse a file that was cut off, tell the size before anything is allocated, and
+// print nothing. Threads: a free function, safe from any thread.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +20,8 @@ struct Image {
   FrameView view() const;
 };
 
-// Throws kNotFound, or kCorrupt when no decoder takes it.
+// Throws kNotFound, kCorrupt (cut off, damaged), kUnsupported (another format, CMYK, more than
+// 16384 pixels a side).
 Image read_image(const std::string& path);
 
 }  // namespace m3
