@@ -1,0 +1,45 @@
+#include "tools/common/process.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include <fstream>
+#include <string>
+#include <system_error>
+
+namespace m3::tools {
+
+void tune_process() {
+  // Tensors and frames come and go by the megabyte. Above its threshold glibc would map each anew
+  // and hand it back, and every first touch of a fresh page is a fault; kept in the heap, the pages
+  // stay.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
+int64_t peak_rss_mb() {
+  rusage usage{};
+  if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+  return int64_t{usage.ru_maxrss} * 1024 / 1'000'000;
+}
+
+int64_t available_memory_bytes() {
+  std::ifstream file("/proc/meminfo");
+  std::string key;
+  int64_t kib = 0;
+  std::string unit;
+  while (file >> key >> kib) {
+    if (key == "MemAvailable:") return kib * 1024;
+    std::getline(file, unit);
+  }
+  return 0;
+}
+
+std::filesystem::path executable_folder() {
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::filesystem::path(".") : path.parent_path();
+}
+
+}  // namespace m3::tools

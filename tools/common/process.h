@@ -1,0 +1,23 @@
+// What a tool asks of its own process: memory settings at the start, the peak at the end, its place
+// on the disk. Threads: tune_process() in main before other threads start; the rest from any
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+namespace m3::tools {
+
+// Settings of the whole process that an element must not touch.
+void tune_process();
+
+// The most memory that was resident at once, in units of 10^6 bytes.
+int64_t peak_rss_mb();
+
+// Memory that could be had without swapping, in bytes; 0: not known.
+int64_t available_memory_bytes();
+
+// The folder that holds the running program.
+std::filesystem::path executable_folder();
+
+}  // namespace m3::tools
