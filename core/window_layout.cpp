@@ -1,0 +1,77 @@
+#include "core/window_layout.h"
+
+#include <cassert>
+#include <utility>
+
+#include "core/error.h"
+
+namespace m3 {
+
+WindowLayout::WindowLayout(ChatTemplate chat, std::shared_ptr<const Tokenizer> tokenizer,
+                           Attention attention)
+    : chat_(std::move(chat)), tokenizer_(std::move(tokenizer)), attention_(attention) {
+  if (!tokenizer_) throw Error(ErrorCode::kInvalidArgument, "Window: it has no tokenizer");
+  const auto end = tokenizer_->id_of(chat_.end);
+  if (!end) {
+    throw Error(ErrorCode::kMismatch, "The text that ends an answer, \"" + chat_.end +
+                                          "\", is not one token of the model's tokenizer");
+  }
+  end_id_ = *end;
+}
+
+std::vector<int32_t> WindowLayout::prefix_ids(std::string_view system_prompt) const {
+  return tokenizer_->encode(chat_.prefix_text(system_prompt));
+}
+
+std::vector<int32_t> WindowLayout::marker_ids(int64_t pts_ns) const {
+  return tokenizer_->encode(chat_.marker_text(pts_ns));
+}
+
+std::vector<int32_t> WindowLayout::question_ids(std::string_view question) const {
+  return tokenizer_->encode(chat_.question_text(question));
+}
+
+FlatWindow WindowLayout::flatten(std::string_view system_prompt,
+                                 const std::vector<SpanShape>& spans,
+                                 const std::vector<std::string>& questions) const {
+  FlatWindow window;
+  const auto add = [&window](const std::vector<int32_t>& ids, int32_t segment, int32_t position) {
+    for (const int32_t id : ids) {
+      window.ids.push_back(id);
+      window.positions.push_back(position++);
+      window.segments.push_back(segment);
+    }
+  };
+  const auto end = [&window] { return static_cast<int32_t>(window.ids.size()); };
+
+  add(prefix_ids(system_prompt), 0, 0);
+  int32_t segment = 0;
+  for (const SpanShape& span : spans) {
+    if (span.scale < 1) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "Window: a span of " + std::to_string(span.scale) + " visual tokens");
+    }
+    --segment;
+    add(marker_ids(span.pts_ns), segment, end());
+    add(std::vector<int32_t>(span.scale, kVisualToken), segment, end());
+  }
+  const int32_t branch_position = end();
+  segment = 0;
+  for (const std::string& question : questions) {
+    ++segment;
+    add(question_ids(question), segment, branch_position);
+  }
+  return window;
+}
+
+bool WindowLayout::sees(const FlatWindow& window, size_t query, size_t key) const {
+  assert(query < window.segments.size() && key < window.segments.size());
+  if (key > query) return false;
+  const int32_t from = window.segments[query];
+  const int32_t to = window.segments[key];
+  if (from == to) return true;
+  if (to > 0) return false;  // another branch, whatever the attention
+  return from > 0 || attention_ == Attention::kCausal;
+}
+
+}  // namespace m3
