@@ -105,6 +105,15 @@ std::span<const int> Tokens::ladder() const noexcept {
   return ladder_ ? std::span<const int>(*ladder_) : std::span<const int>();
 }
 
+int Tokens::scale_within(int ceiling) const noexcept {
+  if (empty()) return 0;
+  int within = ladder_->front();
+  for (const int scale : *ladder_) {
+    if (scale <= ceiling && scale <= finest_scale()) within = scale;
+  }
+  return within;
+}
+
 Tokens Tokens::pool_to(int scale) const {
   if (empty()) refuse("there are none to pool");
   if (std::find(ladder_->begin(), ladder_->end(), scale) == ladder_->end()) {

@@ -62,6 +62,8 @@ class M3_API Tokens {
   int finest_scale() const noexcept;             // tokens kept; 0 when empty
   int dim() const noexcept { return finest_ ? finest_->dim() : 0; }
   std::span<const int> ladder() const noexcept;
+  // The finest scale that is kept and at most `ceiling`; the coarsest when all are above it. 0 when empty.
+  int scale_within(int ceiling) const noexcept;
 
   // The same tokens showing another scale of the ladder, at most finest_scale(). O(1): nothing is computed yet.
   // Throws kInvalidArgument when `scale` is off the ladder, finer than what is kept, or the tokens are empty.

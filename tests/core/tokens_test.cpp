@@ -129,5 +129,14 @@ TEST(GridOf, IsTheSideOfASquare) {
   }
 }
 
+TEST(Tokens, FindTheFinestKeptScaleUnderACeiling) {
+  const Tokens tokens(counting(6, 1), ladder({1, 9, 36, 144}));
+  EXPECT_EQ(tokens.scale_within(144), 36);
+  EXPECT_EQ(tokens.scale_within(36), 36);
+  EXPECT_EQ(tokens.scale_within(35), 9);
+  EXPECT_EQ(tokens.scale_within(0), 1);
+  EXPECT_EQ(Tokens().scale_within(36), 0);
+}
+
 }  // namespace
 }  // namespace m3
