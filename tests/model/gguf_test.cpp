@@ -123,7 +123,8 @@ TEST(Gguf, RefusesOtherVersionsAndOtherFiles) {
 
 TEST(Gguf, RefusesCountsThatTheFileCannotHold) {
   const GgufBuilder builder;
-  for (const uint64_t count : {uint64_t{1000}, uint64_t{1} << 32, uint64_t{1} << 61, ~uint64_t{0}}) {
+  for (const uint64_t count :
+       {uint64_t{1000}, uint64_t{1} << 32, uint64_t{1} << 61, ~uint64_t{0}}) {
     EXPECT_EQ(refusal(builder.bytes(count, 0)), ErrorCode::kCorrupt) << count;
     EXPECT_EQ(refusal(builder.bytes(0, count)), ErrorCode::kCorrupt) << count;
     for (const uint32_t type : {0u, 5u, 8u, 12u}) {
