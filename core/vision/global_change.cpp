@@ -3,16 +3,26 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <opencv2/imgproc.hpp>
+#include <cstddef>
+#include <cstdlib>
 
 namespace m3 {
 namespace {
 
 constexpr int kStepPx = 4;  // between samples
 constexpr int kRounds = 3;
-constexpr int kUnknowns = 4;
+constexpr int kUnknowns = 4;  // offset, gain, shift in x and y
 constexpr float kMostGain = 2;
 constexpr float kMostShiftPx = 1;
+
+// The shift is looked for again when it left the range of a linear fit, or when this much of the picture does not fit.
+constexpr float kLinearPx = 0.6F;
+constexpr float kSuspect = 0.2F;
+constexpr float kBetter = 0.75F;  // of the distance, that a jump must reach to be believed
+constexpr int kCoarsePx = 4;      // the search begins on means of 4x4 pixels
+constexpr int kReach = 5;         // in coarse pixels
+constexpr int kLeastRest = 2;     // a picture must be this many times larger than a jump
+constexpr float kClip = 24;       // levels of luma; beyond it a pixel is something else
 
 using Normal = std::array<std::array<double, kUnknowns + 1>, kUnknowns>;
 
@@ -32,59 +42,104 @@ std::array<double, kUnknowns> solve(Normal m) {
   return x;
 }
 
-}  // namespace
-
-GlobalChange GlobalChangeFinder::find(const float* now, const float* reference, int width,
-                                      int height, float tolerance) {
-  samples_.clear();
-  for (int y = 1 + kStepPx / 2; y + 1 < height; y += kStepPx) {
-    for (int x = 1 + kStepPx / 2; x + 1 < width; x += kStepPx) {
-      const int i = y * width + x;
-      samples_.push_back({now[i], reference[i], (reference[i + 1] - reference[i - 1]) / 2,
-                          (reference[i + width] - reference[i - width]) / 2, 1});
+void shrink(const float* in, int width, int height, std::vector<float>& out) {
+  const int w = width / kCoarsePx;
+  const int h = height / kCoarsePx;
+  out.assign(static_cast<size_t>(w) * h, 0);
+  for (int y = 0; y < h * kCoarsePx; ++y) {
+    const float* row = in + static_cast<std::ptrdiff_t>(y) * width;
+    float* sums = out.data() + static_cast<std::ptrdiff_t>(y / kCoarsePx) * w;
+    for (int x = 0; x < w; ++x) {
+      for (int i = 0; i < kCoarsePx; ++i) sums[x] += row[x * kCoarsePx + i] * (1.0F / (kCoarsePx * kCoarsePx));
     }
   }
+}
+
+}  // namespace
+
+GlobalChange GlobalChangeFinder::find(const float* now, const float* reference, int width, int height,
+                                      float tolerance, const GlobalChange& before) {
+  now_ = now;
+  reference_ = reference;
+  width_ = width;
+  height_ = height;
+  int jump_x = before.jump_x_px;
+  int jump_y = before.jump_y_px;
+  GlobalChange best = fit(jump_x, jump_y, tolerance);
+  if (best.outside > kSuspect) {
+    search(&jump_x, &jump_y);
+    if (jump_x != best.jump_x_px || jump_y != best.jump_y_px) {
+      const GlobalChange other = fit(jump_x, jump_y, tolerance);
+      if (other.outside < best.outside) best = other;
+    }
+  }
+  for (int i = 0; i < 2 && std::max(std::abs(best.dx_px), std::abs(best.dy_px)) > kLinearPx; ++i) {
+    const GlobalChange other =
+        fit(best.jump_x_px + static_cast<int>(std::lround(best.dx_px)),
+            best.jump_y_px + static_cast<int>(std::lround(best.dy_px)), tolerance);
+    if (other.outside >= best.outside) break;
+    best = other;
+  }
+  return best;
+}
+
+void GlobalChangeFinder::take_samples(int jump_x, int jump_y) {
+  samples_.clear();
+  const std::ptrdiff_t shift = static_cast<std::ptrdiff_t>(jump_y) * width_ + jump_x;
+  const int x1 = width_ - 1 + std::min(0, jump_x);
+  const int y1 = height_ - 1 + std::min(0, jump_y);
+  for (int y = 1 + std::max(0, jump_y); y < y1; y += kStepPx) {
+    for (int x = 1 + std::max(0, jump_x); x < x1; x += kStepPx) {
+      const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x;
+      const float* r = reference_ + i;
+      samples_.push_back({now_[i - shift], *r, (r[1] - r[-1]) / 2, (r[width_] - r[-width_]) / 2});
+    }
+  }
+}
+
+template <class Value>
+float GlobalChangeFinder::typical(Value value) {
+  values_.clear();
+  for (const Sample& s : samples_) values_.push_back(value(s));
+  const auto middle = values_.begin() + static_cast<std::ptrdiff_t>(values_.size() / 2);
+  std::nth_element(values_.begin(), middle, values_.end());
+  return *middle;
+}
+
+// Iteratively reweighted least squares with Tukey's biweight.
+GlobalChange GlobalChangeFinder::fit(int jump_x, int jump_y, float tolerance) {
   GlobalChange change;
+  change.jump_x_px = jump_x;
+  change.jump_y_px = jump_y;
+  take_samples(jump_x, jump_y);
   if (samples_.size() < 8) return change;
   double mean = 0;
   for (const Sample& s : samples_) mean += s.reference;
   mean /= static_cast<double>(samples_.size());
-
-  // The typical difference first, so that the first round already tells the ground from what moved
-  // over it.
-  const auto typical = [&](auto distance) {
-    sizes_.clear();
-    for (const Sample& s : samples_) sizes_.push_back(distance(s));
-    const auto middle = sizes_.begin() + static_cast<ptrdiff_t>(sizes_.size() / 2);
-    std::nth_element(sizes_.begin(), middle, sizes_.end());
-    return *middle;
-  };
+  // The typical difference first, so that the first round already tells the ground from what stands before it.
   change.offset = typical([](const Sample& s) { return s.now - s.reference; });
-  const auto residual = [&](const Sample& s) {
-    return s.now - change.gain * s.reference - change.offset - change.dx_px * s.gradient_x -
-           change.dy_px * s.gradient_y;
+  const auto off = [&change](const Sample& s) {
+    return s.now - change.gain * s.reference - change.offset - change.dx_px * s.slope_x -
+           change.dy_px * s.slope_y;
   };
   for (int round = 0; round < kRounds; ++round) {
-    const float spread = std::max(
-        tolerance, 1.4826F * typical([&](const Sample& s) { return std::abs(residual(s)); }));
+    const float spread = std::max(tolerance, 1.4826F * typical([&](const Sample& s) { return std::abs(off(s)); }));
+    const float reach = 4.685F * spread;
     Normal m{};
-    const float reach = 4.7F * spread;
     for (const Sample& s : samples_) {
-      const float u = residual(s) / reach;
+      const float u = off(s) / reach;
       if (u * u >= 1) continue;
-      const double w = (1 - u * u) * (1 - u * u);
-      const std::array<double, kUnknowns> row = {1, s.reference - mean, s.gradient_x, s.gradient_y};
-      const double difference = s.now - s.reference;
+      const double weight = (1 - u * u) * (1 - u * u);
+      const std::array<double, kUnknowns> row = {1, s.reference - mean, s.slope_x, s.slope_y};
       for (int r = 0; r < kUnknowns; ++r) {
-        const double wr = w * row[r];
-        for (int c = r; c < kUnknowns; ++c) m[r][c] += wr * row[c];
-        m[r][kUnknowns] += wr * difference;
+        for (int c = r; c < kUnknowns; ++c) m[r][c] += weight * row[r] * row[c];
+        m[r][kUnknowns] += weight * row[r] * (s.now - s.reference);
       }
     }
     // A little weight on "nothing changed" decides what a flat picture leaves open.
-    const std::array<double, kUnknowns> calm = {1e-2, 20, 20, 20};
+    constexpr std::array<double, kUnknowns> kCalm = {1e-2, 20, 20, 20};
     for (int r = 0; r < kUnknowns; ++r) {
-      m[r][r] += calm[r];
+      m[r][r] += kCalm[r];
       for (int c = 0; c < r; ++c) m[r][c] = m[c][r];
     }
     const auto x = solve(m);
@@ -93,29 +148,78 @@ GlobalChange GlobalChangeFinder::find(const float* now, const float* reference, 
     change.dx_px = std::clamp(static_cast<float>(x[2]), -kMostShiftPx, kMostShiftPx);
     change.dy_px = std::clamp(static_cast<float>(x[3]), -kMostShiftPx, kMostShiftPx);
   }
-  double sum = 0;
-  const float clip = 4 * tolerance;
-  for (const Sample& s : samples_) sum += std::min(clip, std::abs(residual(s)));
-  change.misfit = static_cast<float>(sum / static_cast<double>(samples_.size()));
+  int outside = 0;
+  for (const Sample& s : samples_) outside += std::abs(off(s)) > 4 * tolerance;
+  change.outside = static_cast<float>(outside) / static_cast<float>(samples_.size());
   return change;
 }
 
-void GlobalChangeFinder::find_jump(const float* now, const float* reference, int width, int height,
-                                   int* dx, int* dy) {
-  // OpenCV only reads these.
-  const cv::Mat a(height, width, CV_32F, const_cast<float*>(now));
-  const cv::Mat b(height, width, CV_32F, const_cast<float*>(reference));
-  cv::Mat small_a;
-  cv::Mat small_b;
-  cv::Mat window;
-  const cv::Size half(std::max(2, width / 2), std::max(2, height / 2));
-  cv::resize(a, small_a, half, 0, 0, cv::INTER_AREA);
-  cv::resize(b, small_b, half, 0, 0, cv::INTER_AREA);
-  cv::createHanningWindow(window, half, CV_32F);
-  const cv::Point2d shift = cv::phaseCorrelate(small_a, small_b, window);
-  *dx = static_cast<int>(std::lround(shift.x * 2));
-  *dy = static_cast<int>(std::lround(shift.y * 2));
-  if (std::abs(*dx) > width / 4 || std::abs(*dy) > height / 4) *dx = *dy = 0;
+float GlobalChangeFinder::distance(const float* a, const float* b, int width, int height, int jump_x, int jump_y,
+                                   int step, float offset) const {
+  float sum = 0;
+  int n = 0;
+  const int x1 = width + std::min(0, jump_x);
+  const int y1 = height + std::min(0, jump_y);
+  for (int y = std::max(0, jump_y); y < y1; y += step) {
+    const float* row_a = a + static_cast<std::ptrdiff_t>(y - jump_y) * width - jump_x;
+    const float* row_b = b + static_cast<std::ptrdiff_t>(y) * width;
+    for (int x = std::max(0, jump_x); x < x1; x += step, ++n) {
+      sum += std::min(kClip, std::abs(row_a[x] - row_b[x] - offset));
+    }
+  }
+  return n > 0 ? sum / static_cast<float>(n) : kClip;
+}
+
+// Coarse to fine around the jump that was known.
+void GlobalChangeFinder::search(int* jump_x, int* jump_y) {
+  const int w = width_ / kCoarsePx;
+  const int h = height_ / kCoarsePx;
+  const int most_x = std::min(kReach * kCoarsePx + std::abs(*jump_x), width_ / (2 * kLeastRest));
+  const int most_y = std::min(kReach * kCoarsePx + std::abs(*jump_y), height_ / (2 * kLeastRest));
+  const float offset = typical([](const Sample& s) { return s.now - s.reference; });
+  shrink(now_, width_, height_, coarse_now_);
+  shrink(reference_, width_, height_, coarse_reference_);
+  const int middle_x = static_cast<int>(std::lround(static_cast<double>(*jump_x) / kCoarsePx));
+  const int middle_y = static_cast<int>(std::lround(static_cast<double>(*jump_y) / kCoarsePx));
+  int x = middle_x;
+  int y = middle_y;
+  const float here =
+      distance(coarse_now_.data(), coarse_reference_.data(), w, h, middle_x, middle_y, 1, offset);
+  float least = here;
+  for (int dy = -kReach; dy <= kReach; ++dy) {
+    for (int dx = -kReach; dx <= kReach; ++dx) {
+      const int to_x = middle_x + dx;
+      const int to_y = middle_y + dy;
+      if (std::abs(to_x) * kCoarsePx > most_x || std::abs(to_y) * kCoarsePx > most_y) continue;
+      const float d = distance(coarse_now_.data(), coarse_reference_.data(), w, h, to_x, to_y, 1, offset);
+      if (d < least) {
+        least = d;
+        x = to_x;
+        y = to_y;
+      }
+    }
+  }
+  int start_x = *jump_x;
+  int start_y = *jump_y;
+  if (least < kBetter * here) {
+    start_x = x * kCoarsePx;
+    start_y = y * kCoarsePx;
+  }
+  const float before = distance(now_, reference_, width_, height_, *jump_x, *jump_y, kStepPx, offset);
+  least = before;
+  for (int dy = -kCoarsePx + 1; dy < kCoarsePx; ++dy) {
+    for (int dx = -kCoarsePx + 1; dx < kCoarsePx; ++dx) {
+      const int to_x = start_x + dx;
+      const int to_y = start_y + dy;
+      if (std::abs(to_x) > most_x || std::abs(to_y) > most_y) continue;
+      const float d = distance(now_, reference_, width_, height_, to_x, to_y, kStepPx, offset);
+      if (d < std::min(least, kBetter * before)) {
+        least = d;
+        *jump_x = to_x;
+        *jump_y = to_y;
+      }
+    }
+  }
 }
 
 }  // namespace m3

@@ -1,40 +1,50 @@
-// global_change: what happened to a picture as a whole against a reference: light that rose or
-// fell, and a shift of the camera. Things that moved in the picture do not bend it while they cover
-// less than about half of it. Threads: not safe; one stream owns it.
+// GlobalChange: what happened to a picture as a whole against a reference: light that rose or fell, and a camera that
+// moved. Things that move in the picture do not bend it while they cover less than about half of it.
+// Threads: not safe; one stream owns it.
 #pragma once
 
-#include <cstdint>
 #include <vector>
 
 namespace m3 {
 
-// now(x, y) = gain * reference(x, y) + offset, taken at (x + dx, y + dy).
+// now(x, y) = gain * reference(x + jump_x + dx, y + jump_y + dy) + offset.
 struct GlobalChange {
-  float gain = 1;
-  float offset = 0;  // levels of luma
-  float dx_px = 0;   // of the small picture, within +-1
+  float gain = 1;      // 0.5..2
+  float offset = 0;    // levels of luma
+  float dx_px = 0;     // what the whole pixels of the jump leave, -1..1
   float dy_px = 0;
-  float misfit =
-      0;  // mean distance between picture and prediction, large ones clipped; levels of luma
+  int jump_x_px = 0;   // at most a quarter of the picture
+  int jump_y_px = 0;
+  float outside = 0;   // share of the picture that differs from this by more than noise, 0..1
 };
 
 class GlobalChangeFinder {
  public:
-  // Both pictures have width x height pixels, row-major. tolerance: distance that noise explains,
-  // levels of luma.
-  GlobalChange find(const float* now, const float* reference, int width, int height,
-                    float tolerance);
-
-  // Whole pixels by which `now` is shifted against `reference` (now(x) = reference(x + dx)), up to
-  // a quarter of the picture; 0, 0 when nothing better is found. Costs more than find(); allocates.
-  void find_jump(const float* now, const float* reference, int width, int height, int* dx, int* dy);
+  // Both pictures have width x height pixels, row-major without gaps. tolerance: a distance that noise explains, levels
+  // of luma. before: that of the frame before, where the search begins.
+  GlobalChange find(const float* now, const float* reference, int width, int height, float tolerance,
+                    const GlobalChange& before);
 
  private:
   struct Sample {
-    float now, reference, gradient_x, gradient_y, weight;
+    float now, reference, slope_x, slope_y;
   };
+
+  GlobalChange fit(int jump_x_px, int jump_y_px, float tolerance);
+  void take_samples(int jump_x_px, int jump_y_px);
+  void search(int* jump_x_px, int* jump_y_px);
+  float distance(const float* a, const float* b, int width, int height, int jump_x, int jump_y, int step,
+                 float offset) const;
+  template <class Value>
+  float typical(Value value);  // the median over the samples
+
+  const float* now_ = nullptr;  // borrowed during find()
+  const float* reference_ = nullptr;
+  int width_ = 0;
+  int height_ = 0;
   std::vector<Sample> samples_;
-  std::vector<float> sizes_;
+  std::vector<float> values_;  // scratch
+  std::vector<float> coarse_now_, coarse_reference_;
 };
 
 }  // namespace m3

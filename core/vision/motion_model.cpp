@@ -1,0 +1,241 @@
+#include "core/vision/motion_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdlib>
+#include <utility>
+
+namespace m3 {
+namespace {
+
+// How fast what is learned follows, seconds.
+constexpr double kGroundSeconds = 6;
+constexpr double kCoveredSeconds = 20;  // where something stands before the ground
+constexpr double kSpreadUpSeconds = 2;
+constexpr double kSpreadDownSeconds = 8;
+constexpr double kRecentSeconds = 0.2;  // length of a stretch of the recent past, and its least age
+
+// A pixel (mean of 3x3) moves when it is this far from the ground and from the recent past: levels of luma that never
+// count, and mean deviations at rest.
+constexpr float kFloor = 3.5F;
+constexpr float kSpreads = 5;
+constexpr float kFirstSpread = 1;
+constexpr float kSpreadStep = 0.5F;  // lets a spread of zero grow
+// What moves is seen at the same place in two frames if they are closer than this; a rain drop is not.
+constexpr double kPersistSeconds = 0.13;
+constexpr int kNeighbours = 5;  // of 3x3 pixels that move, with the middle one; single pixels are noise
+
+// Light and position of the reference are given up for the present ones beyond these.
+constexpr float kMostGainStep = 0.2F;
+constexpr float kMostOffset = 16;
+constexpr int kMostJumpPx = 8;
+
+// Loops run in lumps of this many pixels, a number that compilers turn into vectors.
+constexpr int kLump = 16;
+
+float share(double dt, double seconds) { return static_cast<float>(1 - std::exp(-dt / seconds)); }
+
+struct Light {
+  float inverse_gain, offset, dx, dy;
+};
+
+// One row of now, carried to the ground's light and place, less the ground and less the recent past.
+void compare_row(const float* __restrict now, const float* __restrict now_up, const float* __restrict now_down,
+                 const float* __restrict ground, const float* __restrict ground_up,
+                 const float* __restrict ground_down, const float* __restrict recent, Light light,
+                 float* __restrict off_ground, float* __restrict off_recent, int n) {
+  const auto pixel = [=](int i) {
+    // The slope half way between both pictures makes the error of the shift one of third order.
+    const float slope_x = 0.25F * (ground[i + 1] - ground[i - 1] + (now[i + 1] - now[i - 1]) * light.inverse_gain);
+    const float slope_y = 0.25F * (ground_down[i] - ground_up[i] + (now_down[i] - now_up[i]) * light.inverse_gain);
+    const float there =
+        (now[i] - light.offset) * light.inverse_gain - light.dx * slope_x - light.dy * slope_y;
+    off_ground[i] = there - ground[i];
+    off_recent[i] = there - recent[i];
+  };
+  int i = 0;
+  for (; i + kLump <= n; i += kLump) {
+    for (int j = 0; j < kLump; ++j) pixel(i + j);
+  }
+  for (; i < n; ++i) pixel(i);
+}
+
+void add_three(const float* __restrict a, const float* __restrict b, const float* __restrict c,
+               float* __restrict out, float scale, int n) {
+  int i = 0;
+  for (; i + kLump <= n; i += kLump) {
+    for (int j = 0; j < kLump; ++j) out[i + j] = (a[i + j] + b[i + j] + c[i + j]) * scale;
+  }
+  for (; i < n; ++i) out[i] = (a[i] + b[i] + c[i]) * scale;
+}
+
+struct Pace {
+  float gain, up, down, ground, covered;
+};
+
+void judge_row(const float* __restrict calm_ground, const float* __restrict calm_recent,
+               const float* __restrict off_ground, float* __restrict spread, float* __restrict excess,
+               float* __restrict ground, float* __restrict gathered, Pace pace, int n) {
+  const auto pixel = [=](int i) {
+    const float from_ground = std::abs(calm_ground[i]) * pace.gain;
+    const float from_recent = std::abs(calm_recent[i]) * pace.gain;
+    const float limit = kFloor + kSpreads * spread[i];
+    excess[i] = std::min(from_ground, from_recent) - limit;
+    // What passes once moves the spread little, what keeps on fluctuating doubles it again and again.
+    const float step = std::min(from_recent, 3 * spread[i] + kSpreadStep) - spread[i];
+    spread[i] += (step > 0 ? pace.up : pace.down) * step;
+    gathered[i] += ground[i] + off_ground[i];
+    ground[i] += (from_ground > limit ? pace.covered : pace.ground) * off_ground[i];
+  };
+  int i = 0;
+  for (; i + kLump <= n; i += kLump) {
+    for (int j = 0; j < kLump; ++j) pixel(i + j);
+  }
+  for (; i < n; ++i) pixel(i);
+}
+
+void carry(std::vector<float>& picture, std::vector<float>& scratch, int width, int height,
+           const GlobalChange& change, float frames) {
+  for (int y = 0; y < height; ++y) {
+    const int from_y = std::clamp(y + change.jump_y_px, 0, height - 1);
+    const float* from = picture.data() + static_cast<size_t>(from_y) * width;
+    float* to = scratch.data() + static_cast<size_t>(y) * width;
+    for (int x = 0; x < width; ++x) {
+      to[x] = change.gain * from[std::clamp(x + change.jump_x_px, 0, width - 1)] + change.offset * frames;
+    }
+  }
+  picture.swap(scratch);
+}
+
+}  // namespace
+
+void MotionModel::start(const float* now, int width, int height) {
+  const auto n = static_cast<size_t>(width) * height;
+  width_ = width;
+  height_ = height;
+  slow_.assign(now, now + n);
+  for (Recent& recent : recent_) {
+    recent.mean.assign(now, now + n);
+    recent.end_s = now_s_;
+  }
+  gathered_.assign(n, 0);
+  gathered_frames_ = 0;
+  gathered_from_s_ = now_s_;
+  spread_.assign(n, kFirstSpread);
+  for (auto* plane : {&off_slow_, &off_recent_, &calm_slow_, &calm_recent_, &rows_}) plane->assign(n, 0);
+  for (auto* plane : {&excess_, &last_excess_}) plane->assign(n, -kFloor);
+  rest_level_ = kFirstSpread;
+}
+
+double MotionModel::measure(const float* now, const GlobalChange& change, double dt) {
+  now_s_ += dt;
+  const Recent& recent = now_s_ - recent_[0].end_s >= kRecentSeconds - 1e-6 ? recent_[0] : recent_[1];
+  x0_ = 2 + std::max(0, change.jump_x_px);
+  x1_ = width_ - 2 + std::min(0, change.jump_x_px);
+  y0_ = 2 + std::max(0, change.jump_y_px);
+  y1_ = height_ - 2 + std::min(0, change.jump_y_px);
+  compare(now, change, recent.mean.data());
+  std::swap(excess_, last_excess_);
+  judge(change, dt);
+  const double share = moving_share(dt < kPersistSeconds);
+  adopted_ = std::abs(change.gain - 1) > kMostGainStep || std::abs(change.offset) > kMostOffset ||
+      std::abs(change.jump_x_px) > kMostJumpPx || std::abs(change.jump_y_px) > kMostJumpPx;
+  if (adopted_) adopt(change);
+  measure_rest();
+  return share;
+}
+
+// now(x) lies at ground(x + jump), so ground pixel i is compared with now pixel i - jump.
+void MotionModel::compare(const float* now, const GlobalChange& change, const float* recent) {
+  const Light light{1 / change.gain, change.offset, change.dx_px, change.dy_px};
+  const std::ptrdiff_t shift = static_cast<std::ptrdiff_t>(change.jump_y_px) * width_ + change.jump_x_px;
+  const int first = x0_ - 1;
+  const int n = x1_ - x0_ + 2;
+  for (int y = y0_ - 1; y < y1_ + 1; ++y) {
+    const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + first;
+    const float* here = now + (i - shift);
+    compare_row(here, here - width_, here + width_, slow_.data() + i, slow_.data() + i - width_,
+                slow_.data() + i + width_, recent + i, light, off_slow_.data() + i, off_recent_.data() + i, n);
+  }
+  for (const auto& [off, calm] : {std::pair{&off_slow_, &calm_slow_}, std::pair{&off_recent_, &calm_recent_}}) {
+    for (int y = y0_ - 1; y < y1_ + 1; ++y) {
+      const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x0_;
+      add_three(off->data() + i - 1, off->data() + i, off->data() + i + 1, rows_.data() + i, 1, x1_ - x0_);
+    }
+    for (int y = y0_; y < y1_; ++y) {
+      const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x0_;
+      add_three(rows_.data() + i - width_, rows_.data() + i, rows_.data() + i + width_, calm->data() + i,
+                1.0F / 9, x1_ - x0_);
+    }
+  }
+}
+
+void MotionModel::judge(const GlobalChange& change, double dt) {
+  const Pace pace{change.gain, share(dt, kSpreadUpSeconds), share(dt, kSpreadDownSeconds),
+                  share(dt, kGroundSeconds), share(dt, kCoveredSeconds)};
+  std::fill(excess_.begin(), excess_.end(), -kFloor);
+  for (int y = y0_; y < y1_; ++y) {
+    const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x0_;
+    judge_row(calm_slow_.data() + i, calm_recent_.data() + i, off_slow_.data() + i, spread_.data() + i,
+              excess_.data() + i, slow_.data() + i, gathered_.data() + i, pace, x1_ - x0_);
+  }
+  ++gathered_frames_;
+  // The rim that this frame did not show keeps what was known.
+  for (int y = 0; y < height_; ++y) {
+    float* sums = gathered_.data() + static_cast<std::ptrdiff_t>(y) * width_;
+    const float* ground = slow_.data() + static_cast<std::ptrdiff_t>(y) * width_;
+    const bool shown = y >= y0_ && y < y1_;
+    for (int x = 0; x < (shown ? x0_ : width_); ++x) sums[x] += ground[x];
+    for (int x = shown ? x1_ : width_; x < width_; ++x) sums[x] += ground[x];
+  }
+  if (now_s_ - gathered_from_s_ < kRecentSeconds - 1e-6) return;
+  std::swap(recent_[0], recent_[1]);
+  const float scale = 1.0F / static_cast<float>(gathered_frames_);
+  float* mean = recent_[0].mean.data();
+  for (size_t i = 0; i < gathered_.size(); ++i) mean[i] = gathered_[i] * scale;
+  recent_[0].end_s = now_s_;
+  std::fill(gathered_.begin(), gathered_.end(), 0.0F);
+  gathered_frames_ = 0;
+  gathered_from_s_ = now_s_;
+}
+
+double MotionModel::moving_share(bool persistent) {
+  const float* excess = excess_.data();
+  const float* last = last_excess_.data();
+  const auto moves = [&](std::ptrdiff_t i) { return excess[i] > 0 && (!persistent || last[i] > 0); };
+  int pixels = 0;
+  for (int y = y0_; y < y1_; ++y) {
+    for (int x = x0_; x < x1_; ++x) {
+      const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x;
+      if (!moves(i)) continue;
+      int near = 0;
+      for (const std::ptrdiff_t row : {i - width_, i, i + width_}) near += moves(row - 1) + moves(row) + moves(row + 1);
+      pixels += near >= kNeighbours;
+    }
+  }
+  return static_cast<double>(pixels) / (static_cast<double>(width_) * height_);
+}
+
+void MotionModel::adopt(const GlobalChange& change) {
+  carry(slow_, rows_, width_, height_, change, 1);
+  for (Recent& recent : recent_) carry(recent.mean, rows_, width_, height_, change, 1);
+  carry(gathered_, rows_, width_, height_, change, static_cast<float>(gathered_frames_));
+  GlobalChange shift;
+  shift.jump_x_px = change.jump_x_px;
+  shift.jump_y_px = change.jump_y_px;
+  carry(spread_, rows_, width_, height_, shift, 0);
+  carry(excess_, rows_, width_, height_, shift, 0);
+}
+
+void MotionModel::measure_rest() {
+  constexpr size_t kStep = 23;  // every so many pixels are enough for a median
+  samples_.clear();
+  for (size_t i = kStep; i < spread_.size(); i += kStep) samples_.push_back(spread_[i]);
+  if (samples_.empty()) return;
+  const auto middle = samples_.begin() + static_cast<std::ptrdiff_t>(samples_.size() / 2);
+  std::nth_element(samples_.begin(), middle, samples_.end());
+  rest_level_ = *middle;
+}
+
+}  // namespace m3
