@@ -3,6 +3,7 @@
 // locks.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -38,6 +39,7 @@ class M3_API QuestionSchedule {
   void add(ScheduledQuestion question);
   bool remove(const std::string& id);  // false: not there (any more)
   bool empty() const noexcept { return entries_.empty(); }
+  size_t size() const noexcept { return entries_.size(); }
 
   // What is due before a frame at `frame_ns` enters the window: every question whose time lies
   // before the frame, in order of their times. newest_ns: the frame before it, kNoTime while the

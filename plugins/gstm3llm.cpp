@@ -1,0 +1,461 @@
+/**
+ * SECTION:element-m3llm
+ * @title: m3llm
+ *
+ * Keeps a window of the stream's visual tokens and answers questions about it with the model's
+ * language part.
+ *
+ * Questions come by the properties `question` and `interval`, by the action signals `ask` and
+ * `ask-at`, and as text buffers on the request pad `question` (asked at their PTS, or at once
+ * without one). Answers leave in the order in which they were asked, as text buffers (PTS = asked
+ * at) and as element messages; the src pad may stay unlinked. Asked for application/json the
+ * buffers are JSON lines. At the end of the stream every question is answered before EOS goes on. A
+ * flush, a seek and a new stream forget what was seen; questions that were not answered end with
+ * finish=cancelled.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 videotestsrc num-buffers=100 ! m3encode model=fake: ! m3pool ! m3llm
+ * question="What is it?" interval=1 ! fakesink -m
+ * ]|
+ *
+ * Reads: GstM3ActivityMeta, GstM3ScaleMeta. Messages: `m3-answer`, `m3-answer-piece` {id, uid,
+ * text}, `m3-frame` (with `frame-messages`), QOS for every dropped frame, WARNING for a question
+ * that could not be answered.
+ *
+ * Since: 0.1
+ */
+#include "plugins/gstm3llm.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plugins/glue.h"
+#include "plugins/gstm3tokens.h"
+#include "plugins/question_pad.h"
+#include "plugins/responder.h"
+
+GST_DEBUG_CATEGORY_STATIC(gst_m3_llm_debug);
+#define GST_CAT_DEFAULT gst_m3_llm_debug
+
+namespace {
+
+GstStaticPadTemplate sink_template =
+    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(M3_TOKENS_CAPS));
+GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS("text/x-raw, format = (string) utf8; application/json"));
+GstStaticPadTemplate question_template =
+    GST_STATIC_PAD_TEMPLATE("question", GST_PAD_SINK, GST_PAD_REQUEST,
+                            GST_STATIC_CAPS("text/x-raw, format = (string) utf8"));
+
+enum {
+  PROP_0,
+  PROP_WINDOW_TOKENS,
+  PROP_MEMORY_LOCATION,
+  PROP_QUESTION,
+  PROP_INTERVAL,
+  PROP_SYSTEM_PROMPT,
+  PROP_MAX_NEW_TOKENS,
+  PROP_TEMPERATURE,
+  PROP_TOP_P,
+  PROP_SEED,
+  PROP_STOP,
+  PROP_ANSWER_FORMAT,
+  PROP_WHEN_BUSY,
+  PROP_FRAME_MESSAGES,
+  PROP_STREAM,
+  PROP_STATS,
+};
+
+std::vector<std::string> texts_of(const GValue* array) {
+  std::vector<std::string> texts;
+  for (guint i = 0; i < gst_value_array_get_size(array); ++i) {
+    texts.emplace_back(m3::text_of(gst_value_array_get_value(array, i)));
+  }
+  return texts;
+}
+
+void set_texts(GValue* array, const std::vector<std::string>& texts) {
+  for (const std::string& text : texts) {
+    GValue value = G_VALUE_INIT;
+    g_value_init(&value, G_TYPE_STRING);
+    g_value_set_string(&value, text.c_str());
+    gst_value_array_append_and_take_value(array, &value);
+  }
+}
+
+GstStructure* structure_of(const m3::EndLine& line) {
+  return gst_structure_new("m3-stats", "frames", G_TYPE_UINT64, line.frames, "frames_encoded",
+                           G_TYPE_UINT64, line.frames_encoded, "frames_reused", G_TYPE_UINT64,
+                           line.frames_reused, "frames_sampled_out", G_TYPE_UINT64,
+                           line.frames_sampled_out, "frames_dropped", G_TYPE_UINT64,
+                           line.frames_dropped, "visual_tokens", G_TYPE_UINT64, line.visual_tokens,
+                           "text_tokens", G_TYPE_UINT64, line.text_tokens, "seconds", G_TYPE_DOUBLE,
+                           line.seconds, "wall_seconds", G_TYPE_DOUBLE, line.wall_seconds, nullptr);
+}
+
+}  // namespace
+
+struct _GstM3Llm {
+  GstElement parent;
+  GstPad* sink;
+  m3::Responder* impl;
+};
+
+G_DEFINE_FINAL_TYPE(GstM3Llm, gst_m3_llm, GST_TYPE_ELEMENT)
+GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(m3llm, "m3llm", GST_RANK_NONE, GST_TYPE_M3_LLM,
+                                      GST_DEBUG_CATEGORY_INIT(gst_m3_llm_debug, "m3llm", 0,
+                                                              "answers about visual tokens"))
+
+static void gst_m3_llm_set_property(GObject* object, guint id, const GValue* value,
+                                    GParamSpec* spec) {
+  m3::Responder& impl = *GST_M3_LLM(object)->impl;
+  m3::ResponderSettings settings = impl.settings();
+  switch (id) {
+    case PROP_WINDOW_TOKENS:
+      settings.window_tokens = g_value_get_int(value);
+      break;
+    case PROP_MEMORY_LOCATION:
+      settings.memory_location = m3::text_of(value);
+      break;
+    case PROP_QUESTION:
+      settings.question = m3::text_of(value);
+      break;
+    case PROP_INTERVAL:
+      settings.interval = g_value_get_double(value);
+      break;
+    case PROP_SYSTEM_PROMPT:
+      settings.system_prompt = m3::text_of(value);
+      break;
+    case PROP_MAX_NEW_TOKENS:
+      settings.max_new_tokens = g_value_get_int(value);
+      break;
+    case PROP_TEMPERATURE:
+      settings.temperature = g_value_get_double(value);
+      break;
+    case PROP_TOP_P:
+      settings.top_p = g_value_get_double(value);
+      break;
+    case PROP_SEED:
+      settings.seed = g_value_get_uint64(value);
+      break;
+    case PROP_STOP:
+      settings.stop = texts_of(value);
+      break;
+    case PROP_ANSWER_FORMAT:
+      settings.answer_format = m3::text_of(value);
+      break;
+    case PROP_WHEN_BUSY:
+      settings.when_busy = static_cast<GstM3WhenBusy>(g_value_get_enum(value));
+      break;
+    case PROP_FRAME_MESSAGES:
+      settings.frame_messages = g_value_get_boolean(value);
+      break;
+    case PROP_STREAM:
+      settings.stream = m3::text_of(value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+      return;
+  }
+  impl.set_settings(settings);
+}
+
+static void gst_m3_llm_get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {
+  const m3::Responder& impl = *GST_M3_LLM(object)->impl;
+  const m3::ResponderSettings settings = impl.settings();
+  switch (id) {
+    case PROP_WINDOW_TOKENS:
+      g_value_set_int(value, settings.window_tokens);
+      break;
+    case PROP_MEMORY_LOCATION:
+      m3::set_text(value, settings.memory_location);
+      break;
+    case PROP_QUESTION:
+      m3::set_text(value, settings.question);
+      break;
+    case PROP_INTERVAL:
+      g_value_set_double(value, settings.interval);
+      break;
+    case PROP_SYSTEM_PROMPT:
+      m3::set_text(value, settings.system_prompt);
+      break;
+    case PROP_MAX_NEW_TOKENS:
+      g_value_set_int(value, settings.max_new_tokens);
+      break;
+    case PROP_TEMPERATURE:
+      g_value_set_double(value, settings.temperature);
+      break;
+    case PROP_TOP_P:
+      g_value_set_double(value, settings.top_p);
+      break;
+    case PROP_SEED:
+      g_value_set_uint64(value, settings.seed);
+      break;
+    case PROP_STOP:
+      set_texts(value, settings.stop);
+      break;
+    case PROP_ANSWER_FORMAT:
+      g_value_set_string(value, settings.answer_format.c_str());
+      break;
+    case PROP_WHEN_BUSY:
+      g_value_set_enum(value, settings.when_busy);
+      break;
+    case PROP_FRAME_MESSAGES:
+      g_value_set_boolean(value, settings.frame_messages);
+      break;
+    case PROP_STREAM:
+      g_value_set_string(value, settings.stream.c_str());
+      break;
+    case PROP_STATS:
+      g_value_take_boxed(value, structure_of(impl.counts()));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  }
+}
+
+static gchar* gst_m3_llm_ask(GstM3Llm* self, const gchar* text) {
+  return m3::guard(self, __func__, static_cast<gchar*>(nullptr), [&]() -> gchar* {
+    const std::string id = self->impl->ask(m3::question_text(text));
+    return id.empty() ? nullptr : g_strdup(id.c_str());
+  });
+}
+
+static gchar* gst_m3_llm_ask_at(GstM3Llm* self, const gchar* text, guint64 at, guint64 every) {
+  return m3::guard(self, __func__, static_cast<gchar*>(nullptr), [&]() -> gchar* {
+    const std::string id = self->impl->ask_at(m3::question_text(text), at, every);
+    return id.empty() ? nullptr : g_strdup(id.c_str());
+  });
+}
+
+static gboolean gst_m3_llm_cancel(GstM3Llm* self, const gchar* id) {
+  return m3::guard(self, __func__, FALSE,
+                   [&]() -> gboolean { return self->impl->cancel(id ? id : ""); });
+}
+
+static GstFlowReturn gst_m3_llm_chain(GstPad* pad, GstObject* parent, GstBuffer* buffer) {
+  const GstFlowReturn flow = m3::guard(parent, __func__, GST_FLOW_ERROR,
+                                       [&] { return GST_M3_LLM(parent)->impl->process(buffer); });
+  gst_buffer_unref(buffer);
+  return flow;
+}
+
+static gboolean gst_m3_llm_sink_event(GstPad* pad, GstObject* parent, GstEvent* event) {
+  return m3::guard(parent, __func__, FALSE,
+                   [&]() -> gboolean { return GST_M3_LLM(parent)->impl->take_event(event); });
+}
+
+static gboolean gst_m3_llm_src_event(GstPad* pad, GstObject* parent, GstEvent* event) {
+  // An answer is late by nature: its lateness must not make the decoder drop frames.
+  if (GST_EVENT_TYPE(event) == GST_EVENT_QOS) {
+    gst_event_unref(event);
+    return TRUE;
+  }
+  return gst_pad_push_event(GST_M3_LLM(parent)->sink, event);
+}
+
+static gboolean gst_m3_llm_src_query(GstPad* pad, GstObject* parent, GstQuery* query) {
+  switch (GST_QUERY_TYPE(query)) {
+    case GST_QUERY_CAPS:
+    case GST_QUERY_ACCEPT_CAPS:
+      return gst_pad_query_default(pad, parent, query);
+    default:
+      // The stream's position, latency and the like; the question pad has no say in them.
+      return gst_pad_peer_query(GST_M3_LLM(parent)->sink, query);
+  }
+}
+
+static gboolean gst_m3_llm_src_activate_mode(GstPad* pad, GstObject* parent, GstPadMode mode,
+                                             gboolean active) {
+  return mode == GST_PAD_MODE_PUSH && GST_M3_LLM(parent)->impl->activate(active);
+}
+
+static GstPad* gst_m3_llm_request_new_pad(GstElement* element, GstPadTemplate* templ,
+                                          const gchar* name, const GstCaps* caps) {
+  GstPad* existing = gst_element_get_static_pad(element, "question");
+  if (existing) {
+    gst_object_unref(existing);
+    return nullptr;
+  }
+  m3::Responder* impl = GST_M3_LLM(element)->impl;
+  GstPad* pad = m3::new_question_pad(templ, [impl](const std::string& text, int64_t at_ns) {
+    if (at_ns == m3::kNoTime) {
+      impl->ask(text);
+    } else {
+      impl->ask_at(text, static_cast<guint64>(at_ns), 0);
+    }
+  });
+  gst_pad_set_active(pad, TRUE);
+  gst_element_add_pad(element, pad);
+  return pad;
+}
+
+static void gst_m3_llm_release_pad(GstElement* element, GstPad* pad) {
+  gst_pad_set_active(pad, FALSE);
+  gst_element_remove_pad(element, pad);
+}
+
+static GstStateChangeReturn gst_m3_llm_change_state(GstElement* element,
+                                                    GstStateChange transition) {
+  m3::Responder& impl = *GST_M3_LLM(element)->impl;
+  const bool ready = m3::guard(element, __func__, false, [&] {
+    if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) impl.start();
+    if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) impl.interrupt();
+    return true;
+  });
+  if (!ready) return GST_STATE_CHANGE_FAILURE;
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(gst_m3_llm_parent_class)->change_state(element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) impl.stop();
+  return result;
+}
+
+static void gst_m3_llm_finalize(GObject* object) {
+  delete GST_M3_LLM(object)->impl;
+  G_OBJECT_CLASS(gst_m3_llm_parent_class)->finalize(object);
+}
+
+m3::Specs m3::llm_properties() {
+  const ResponderSettings defaults;
+  return {
+      g_param_spec_int("window-tokens", "Window tokens",
+                       "Visual tokens that the window holds at most (0 = what the model was "
+                       "trained for, else 1024)",
+                       0, 16777216, defaults.window_tokens, kMutableReady),
+      g_param_spec_string("memory-location", "Memory location",
+                          "Folder of the recall store (none; refused by this version)", nullptr,
+                          kMutableReady),
+      g_param_spec_string("question", "Question",
+                          "A question asked of every stream, see interval (none = no question)",
+                          nullptr, kMutablePlaying),
+      g_param_spec_double("interval", "Interval",
+                          "Seconds of stream time between answers to the question (0 = once at "
+                          "the end)",
+                          0, 1e9, defaults.interval, kMutablePlaying),
+      g_param_spec_string("system-prompt", "System prompt",
+                          "Text that opens the window (none = the model's own)", nullptr,
+                          kMutableReady),
+      g_param_spec_int("max-new-tokens", "Longest answer",
+                       "Tokens of an answer at most; a longer one ends with finish=length", 1,
+                       1048576, defaults.max_new_tokens, kMutablePlaying),
+      g_param_spec_double("temperature", "Temperature",
+                          "Randomness of the choice of tokens (0 = always the likeliest one)", 0, 2,
+                          defaults.temperature, kMutablePlaying),
+      g_param_spec_double("top-p", "Top-p",
+                          "Share of probability that tokens are chosen from; used with a "
+                          "temperature above 0",
+                          0.001, 1, defaults.top_p, kMutablePlaying),
+      g_param_spec_uint64("seed", "Seed",
+                          "Start of the random numbers; used with a temperature above 0", 0,
+                          G_MAXUINT64, defaults.seed, kMutablePlaying),
+      gst_param_spec_array(
+          "stop", "Stop texts",
+          "Texts that end an answer and are cut from it, such as <\"\\n\", \"User:\"> (none)",
+          g_param_spec_string(
+              "text", "Text", "A text that ends an answer", nullptr,
+              static_cast<GParamFlags>(int{G_PARAM_READWRITE} | int{G_PARAM_STATIC_STRINGS})),
+          kMutablePlaying),
+      g_param_spec_string("answer-format", "Answer format",
+                          "What an answer may look like: text; json, choices:A,B and schema:FILE "
+                          "are refused by this version",
+                          defaults.answer_format.c_str(), kMutableReady),
+      when_busy_property(),
+      g_param_spec_boolean("frame-messages", "Frame messages",
+                           "Post an element message m3-frame for every frame: what was seen and "
+                           "how many tokens it got",
+                           defaults.frame_messages, kMutablePlaying),
+      g_param_spec_string("stream", "Stream name", "Name of this stream in messages and JSON lines",
+                          defaults.stream.c_str(), kMutablePlaying),
+      g_param_spec_boxed("stats", "Statistics",
+                         "What came of the stream's frames so far: frames, frames_encoded, "
+                         "frames_reused, frames_sampled_out, frames_dropped, visual_tokens, "
+                         "text_tokens, seconds (of the stream), wall_seconds",
+                         GST_TYPE_STRUCTURE, kReadOnly),
+  };
+}
+
+void m3::install_question_signals(GObjectClass* klass, GCallback ask, GCallback ask_at,
+                                  GCallback cancel) {
+  const GType type = G_TYPE_FROM_CLASS(klass);
+  const auto action = static_cast<GSignalFlags>(int{G_SIGNAL_RUN_LAST} | int{G_SIGNAL_ACTION});
+  /**
+   * GstM3Llm::ask:
+   * @text: the question
+   *
+   * Asks about what has been seen up to now, or about the first frame when there was none yet.
+   *
+   * Returns: the question's id, as the answer's messages carry it; NULL when too many questions
+   * wait
+   *
+   * Since: 0.1
+   */
+  g_signal_new_class_handler("ask", type, action, ask, nullptr, nullptr, nullptr, G_TYPE_STRING, 1,
+                             G_TYPE_STRING);
+  /**
+   * GstM3Llm::ask-at:
+   * @text: the question
+   * @at: nanoseconds of stream time; GST_CLOCK_TIME_NONE: at the end of the stream
+   * @every: nanoseconds until it is asked again, and again; 0: once
+   *
+   * Asks once all frames up to @at are seen and before any later one. What the stream does not
+   * reach is asked once at its end.
+   *
+   * Returns: the question's id; NULL when too many questions wait
+   *
+   * Since: 0.1
+   */
+  g_signal_new_class_handler("ask-at", type, action, ask_at, nullptr, nullptr, nullptr,
+                             G_TYPE_STRING, 3, G_TYPE_STRING, G_TYPE_UINT64, G_TYPE_UINT64);
+  /**
+   * GstM3Llm::cancel:
+   * @id: of a question
+   *
+   * Ends the question: it is not asked any more, and an answer that is being made ends with
+   * finish=cancelled.
+   *
+   * Returns: TRUE when there was something to end
+   *
+   * Since: 0.1
+   */
+  g_signal_new_class_handler("cancel", type, action, cancel, nullptr, nullptr, nullptr,
+                             G_TYPE_BOOLEAN, 1, G_TYPE_STRING);
+}
+
+static void gst_m3_llm_class_init(GstM3LlmClass* klass) {
+  auto* object_class = G_OBJECT_CLASS(klass);
+  object_class->set_property = gst_m3_llm_set_property;
+  object_class->get_property = gst_m3_llm_get_property;
+  object_class->finalize = gst_m3_llm_finalize;
+  m3::install(object_class, m3::llm_properties());
+  m3::install_question_signals(object_class, G_CALLBACK(gst_m3_llm_ask),
+                               G_CALLBACK(gst_m3_llm_ask_at), G_CALLBACK(gst_m3_llm_cancel));
+
+  auto* element_class = GST_ELEMENT_CLASS(klass);
+  element_class->change_state = GST_DEBUG_FUNCPTR(gst_m3_llm_change_state);
+  element_class->request_new_pad = GST_DEBUG_FUNCPTR(gst_m3_llm_request_new_pad);
+  element_class->release_pad = GST_DEBUG_FUNCPTR(gst_m3_llm_release_pad);
+  gst_element_class_set_static_metadata(
+      element_class, "Visual question answering", "Filter/Analyzer/Text",
+      "Answers questions about a stream of visual tokens with a language model", M3_AUTHOR);
+  gst_element_class_add_static_pad_template(element_class, &sink_template);
+  gst_element_class_add_static_pad_template(element_class, &src_template);
+  gst_element_class_add_static_pad_template(element_class, &question_template);
+}
+
+static void gst_m3_llm_init(GstM3Llm* self) {
+  self->sink = gst_pad_new_from_static_template(&sink_template, "sink");
+  gst_pad_set_chain_function(self->sink, GST_DEBUG_FUNCPTR(gst_m3_llm_chain));
+  gst_pad_set_event_function(self->sink, GST_DEBUG_FUNCPTR(gst_m3_llm_sink_event));
+  gst_element_add_pad(GST_ELEMENT(self), self->sink);
+
+  GstPad* src = gst_pad_new_from_static_template(&src_template, "src");
+  gst_pad_set_activatemode_function(src, GST_DEBUG_FUNCPTR(gst_m3_llm_src_activate_mode));
+  gst_pad_set_event_function(src, GST_DEBUG_FUNCPTR(gst_m3_llm_src_event));
+  gst_pad_set_query_function(src, GST_DEBUG_FUNCPTR(gst_m3_llm_src_query));
+  gst_element_add_pad(GST_ELEMENT(self), src);
+
+  self->impl = new m3::Responder(GST_ELEMENT(self), self->sink, src);
+}
