@@ -249,8 +249,9 @@ static gboolean gst_m3_llm_sink_event(GstPad* pad, GstObject* parent, GstEvent* 
 }
 
 static gboolean gst_m3_llm_src_event(GstPad* pad, GstObject* parent, GstEvent* event) {
-  // An answer is late by nature: its lateness must not make the decoder drop frames.
-  if (GST_EVENT_TYPE(event) == GST_EVENT_QOS) {
+  // Answers are late by nature, which must not make the decoder drop frames; and text that is
+  // linked anew is no reason for the video to be negotiated again.
+  if (GST_EVENT_TYPE(event) == GST_EVENT_QOS || GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE) {
     gst_event_unref(event);
     return TRUE;
   }

@@ -50,7 +50,10 @@ EndLine StreamCounts::line(uint64_t text_tokens) const {
   EndLine line = line_;
   line.text_tokens += text_tokens;
   if (first_ns_ != kNoTime) line.seconds = to_seconds(last_ns_ - first_ns_);
-  line.wall_seconds = std::chrono::duration<double>(ended_.value_or(Clock::now()) - began_).count();
+  if (began_) {
+    const Clock::time_point until = ended_.value_or(Clock::now());
+    line.wall_seconds = std::chrono::duration<double>(until - *began_).count();
+  }
   return line;
 }
 
