@@ -154,10 +154,12 @@ void Encoder::load() {
   loader_.start(settings.engine);
 }
 
-void Encoder::start() {
+bool Encoder::start() {
   load();
+  if (loader_.wait_for(std::chrono::milliseconds(0)) == EngineLoader::State::kFailed) return false;
   state_.emplace();
   drops_ = false;
+  return true;
 }
 
 void Encoder::look_for_live() {

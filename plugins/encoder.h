@@ -39,7 +39,7 @@ class Encoder {
   // wrong.
   void load();
   void unload() { loader_.stop(); }
-  void start();
+  bool start();  // false: the load has failed already, and said why
   void stop() { state_.reset(); }
   bool activate(bool active) { return outbox_.activate(active); }
 

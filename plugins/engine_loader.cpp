@@ -16,8 +16,7 @@ EngineLoader::EngineLoader(GstElement* element, CheckFn check)
     : element_(element), check_(std::move(check)) {}
 
 void EngineLoader::start(const EngineOptions& options) {
-  const State state = wait_for(std::chrono::milliseconds(0));
-  if (options_ == options && (state == State::kLoading || state == State::kReady)) return;
+  if (options_ == options) return;
   stop();
   options_ = options;
   {

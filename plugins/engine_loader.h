@@ -32,8 +32,8 @@ class EngineLoader {
   EngineLoader(GstElement* element, CheckFn check);  // the element is borrowed and lives longer
   ~EngineLoader() { stop(); }
 
-  // Begins to load. Options equal to those of the last start: keeps what there is, unless that
-  // failed.
+  // Begins to load. Options equal to those of the last start() keep what came of it, a failure too,
+  // until stop().
   void start(const EngineOptions& options);
   // Cancels a load and lets the engine go.
   void stop();

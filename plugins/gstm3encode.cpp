@@ -171,8 +171,7 @@ static GstStateChangeReturn gst_m3_encode_change_state(GstElement* element,
   m3::Encoder& impl = *GST_M3_ENCODE(element)->impl;
   const bool ready = m3::guard(element, __func__, false, [&] {
     if (transition == GST_STATE_CHANGE_NULL_TO_READY) impl.load();
-    if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) impl.start();
-    return true;
+    return transition != GST_STATE_CHANGE_READY_TO_PAUSED || impl.start();
   });
   if (!ready) return GST_STATE_CHANGE_FAILURE;
   const GstStateChangeReturn result =

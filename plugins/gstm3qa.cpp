@@ -84,8 +84,9 @@ struct _GstM3Qa {
   GstElement* pool;
   GstElement* llm;
   GstElement*
-      video_tee;  // nullptr, like the next two, when GStreamer's core elements are not there
+      video_tee;  // nullptr, like the next three, when GStreamer's core elements are not there
   GstElement* text_tee;
+  GstElement* text_queue;
   GstElement* text_sink;
 };
 
@@ -173,7 +174,7 @@ static void gst_m3_qa_release_pad(GstElement* element, GstPad* pad) {
 static GstStateChangeReturn gst_m3_qa_change_state(GstElement* element, GstStateChange transition) {
   if (transition == GST_STATE_CHANGE_NULL_TO_READY && !GST_M3_QA(element)->video_tee) {
     GST_ELEMENT_ERROR(element, CORE, MISSING_PLUGIN,
-                      ("The elements tee and fakesink are missing; install GStreamer's core "
+                      ("The elements tee, queue and fakesink are missing; install GStreamer's core "
                        "elements or set GST_PLUGIN_PATH"),
                       (nullptr));
     return GST_STATE_CHANGE_FAILURE;
@@ -223,9 +224,10 @@ static void gst_m3_qa_init(GstM3Qa* self) {
 
   GstElement* video_tee = gst_element_factory_make("tee", "video-tee");
   GstElement* text_tee = gst_element_factory_make("tee", "text-tee");
+  GstElement* text_queue = gst_element_factory_make("queue", "text-queue");
   GstElement* text_sink = gst_element_factory_make("fakesink", "text-sink");
-  if (!video_tee || !text_tee || !text_sink) {
-    for (GstElement* made : {video_tee, text_tee, text_sink}) {
+  if (!video_tee || !text_tee || !text_queue || !text_sink) {
+    for (GstElement* made : {video_tee, text_tee, text_queue, text_sink}) {
       if (made) gst_object_unref(gst_object_ref_sink(made));
     }
     gst_m3_qa_add_ghost(element, templ("src"), gst_element_get_static_pad(self->scale, "src"));
@@ -233,17 +235,18 @@ static void gst_m3_qa_init(GstM3Qa* self) {
   }
   self->video_tee = video_tee;
   self->text_tee = text_tee;
+  self->text_queue = text_queue;
   self->text_sink = text_sink;
   g_object_set(video_tee, "allow-not-linked", TRUE, nullptr);
   g_object_set(text_tee, "allow-not-linked", TRUE, nullptr);
-  // The sink makes the pipeline's EOS wait for the answers. Answers are rare: they must not hold up
-  // preroll.
+  // The sink makes the pipeline's EOS wait for the answers. They are rare and must not hold up
+  // preroll; the queue keeps a sink that is paused from holding up the one on the pad `text`.
+  g_object_set(text_queue, "max-size-time", guint64{0}, "max-size-bytes", 0U, nullptr);
   g_object_set(text_sink, "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, nullptr);
-  gst_bin_add_many(GST_BIN(self), video_tee, text_tee, text_sink, nullptr);
+  gst_bin_add_many(GST_BIN(self), video_tee, text_tee, text_queue, text_sink, nullptr);
   gst_element_link(self->scale, video_tee);
   // First, so that a frame is with the engine before the video's own branch may block on it.
   gst_element_link(video_tee, self->encode);
-  gst_element_link(self->llm, text_tee);
-  gst_element_link(text_tee, text_sink);
+  gst_element_link_many(self->llm, text_tee, text_queue, text_sink, nullptr);
   gst_m3_qa_add_ghost(element, templ("src"), gst_element_request_pad_simple(video_tee, "src_%u"));
 }
