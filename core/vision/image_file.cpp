@@ -31,7 +31,8 @@ bool starts_with(Bytes bytes, std::initializer_list<unsigned char> signature) {
 }
 
 Image sized_image(const std::string& path, int64_t width, int64_t height) {
-  if (width < 1 || height < 1 || width > kMaxSidePx || height > kMaxSidePx) {
+  if (width < 1 || height < 1) refuse(ErrorCode::kCorrupt, path, "the file tells no size");
+  if (width > kMaxSidePx || height > kMaxSidePx) {
     refuse(ErrorCode::kUnsupported, path,
            std::to_string(width) + "x" + std::to_string(height) + " pixels are not in 1.." +
                std::to_string(kMaxSidePx) + " a side");
