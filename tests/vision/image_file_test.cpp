@@ -48,7 +48,8 @@ class ImageFile : public testing::Test {
 
   std::string written(const std::string& bytes) const {
     const std::string path = (folder_ / "picture").string();
-    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+    fs::remove(path);  // overwriting a file may wait for the disk
+    std::ofstream(path, std::ios::binary) << bytes;
     return path;
   }
   ErrorCode code_of(const std::string& bytes) const {
