@@ -105,17 +105,20 @@ class M3_API MotionGrid {
     float length = 0;
   };
 
+  void resize(int width_px, int height_px);
+
   int width_px_ = 0;
   int height_px_ = 0;
   int cell_px_ = 0;
   int columns_ = 0;
   int rows_ = 0;
-  int squares_in_row_ = 0;
-  int squares_in_column_ = 0;
   float earlier_scale_ = 1;
   float later_scale_ = 1;
+  // The cell that a macroblock in column x and row y lies in: first_of_row_[y] + column_of_[x].
+  std::vector<uint16_t> column_of_;
+  std::vector<uint16_t> first_of_row_;
   std::vector<Sum> sums_;
-  // 1: a square of 8x8 pixels that is predicted, so that two vectors of a block count once.
+  // Of a macroblock: its quarters that are predicted, so that two vectors of one count once.
   std::vector<uint8_t> covered_;
 };
 
