@@ -1,0 +1,80 @@
+// Generation: one question on its way to its answer: picks tokens from logits, turns them into text pieces, and knows
+// when it is over. What computes the logits is the Answerer's business.
+// Threads: the engine's thread only; Ticket may be cancelled from any thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/engine.h"
+#include "core/model/sampler.h"
+#include "core/model/stop_strings.h"
+#include "core/model/tokenizer.h"
+#include "core/torch/kv_cache.h"
+#include "core/torch/stream_window.h"
+
+namespace m3 {
+
+// What a session keeps of a request that is not done yet.
+struct Ticket {
+  const RequestId id;
+  const Question question;
+  const std::shared_ptr<AnswerSink> sink;
+  const std::chrono::steady_clock::time_point asked = std::chrono::steady_clock::now();
+  std::atomic<bool> cancelled = false;
+};
+
+// An answer without text: for a request that ended before the model was asked.
+Answer answer_without_text(const Ticket& ticket, Finish finish, const std::string& error = {});
+
+class Generation {
+ public:
+  using Done = std::function<void(const Ticket&, Answer)>;
+
+  // The tokenizer is borrowed. `branch` holds the window; `prompt` are the question's ids; at most `room` tokens fit behind them. `on_done` is
+  // called once, last.
+  Generation(std::shared_ptr<Ticket> ticket, const Tokenizer& tokenizer, int32_t end_id,
+             std::vector<int32_t> prompt, const WindowSummary& window, int room,
+             std::unique_ptr<KvBranch> branch, Done on_done);
+
+  bool cancelled() const noexcept { return ticket_->cancelled; }
+  const std::vector<int32_t>& prompt() const noexcept { return prompt_; }
+  KvBranch& branch() noexcept { return *branch_; }
+  int32_t last_id() const { return answer_.ids.back(); }
+
+  // Picks the next token from logits [V] over the tokenizer's vocabulary; true when the answer is complete. Throws
+  // Error (kInternal) for logits that are no numbers.
+  bool take(std::span<const float> logits);
+
+  // Ends the answer with what there is. The Generation must not be used after it, but for release().
+  void finish(Finish finish, const std::string& error = {});
+  std::unique_ptr<KvBranch> release() noexcept { return std::move(branch_); }
+
+  // How a complete answer ended.
+  Finish outcome() const noexcept { return outcome_; }
+
+ private:
+  void show(const std::string& text);
+
+  const std::shared_ptr<Ticket> ticket_;
+  const Tokenizer& tokenizer_;
+  const int32_t end_id_;
+  const std::vector<int32_t> prompt_;
+  const int most_new_tokens_;
+  std::unique_ptr<KvBranch> branch_;
+  const Done on_done_;
+  Sampler sampler_;
+  Utf8Stream characters_;
+  StopStrings stops_;
+  Answer answer_;
+  Finish outcome_ = Finish::kStop;
+};
+
+}  // namespace m3

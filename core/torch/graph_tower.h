@@ -1,0 +1,45 @@
+// GraphTower: a vision tower given as a list of plain operations in a JSON file (docs/model-format.md), with its
+// weights in a TensorSource. Every name, number and shape of the file is checked when it is loaded.
+// Threads: immutable; safe from any thread.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/model_config.h"
+#include "core/torch/convolution.h"
+#include "core/torch/graph_reader.h"
+#include "core/torch/weights.h"
+
+namespace m3 {
+
+class GraphTower {
+ public:
+  // Throws kNotFound, kCorrupt (naming the file and what is wrong).
+  GraphTower(const std::string& graph_path, TensorSource& weights, const TowerConfig& config,
+             int size_px, at::Device device, at::ScalarType dtype);
+
+  // pixels: [B, 3, size, size], 0..255, channels-last, of the tower's device and dtype -> [B, grid * grid, features]
+  at::Tensor operator()(const at::Tensor& pixels) const;
+
+  int64_t parameters() const noexcept { return parameters_; }
+
+ private:
+  struct Step {
+    GraphStep what;
+    std::optional<Convolution> convolution;
+    std::vector<size_t> last_used;  // values that nothing needs after this step
+  };
+  static at::Tensor run(const Step& step, const std::vector<at::Tensor>& values);
+
+  std::vector<Step> steps_;
+  size_t values_ = 0;  // value 0 is the input
+  size_t output_ = 0;
+  int64_t parameters_ = 0;
+};
+
+}  // namespace m3

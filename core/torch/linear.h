@@ -1,0 +1,33 @@
+// Linear: y = x W^T + b with weights laid out for the device once, at load. On the CPU oneDNN's blocked layout is used
+// where this libtorch has it: it is faster than the plain one for the few rows that streaming has, and a row's result
+// does not depend on the rows beside it, so cutting and batching work leaves every answer as it is.
+// Threads: immutable; safe from any thread.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace m3 {
+
+class Linear {
+ public:
+  Linear() = default;
+  // weight: [out, in]; bias: [out] or undefined. Both are taken to `device` and `dtype`.
+  Linear(const at::Tensor& weight, const at::Tensor& bias, at::Device device, at::ScalarType dtype);
+
+  // x: [rows, in] -> [rows, out]
+  at::Tensor operator()(const at::Tensor& x) const;
+  // The same with `other` [rows, out] added.
+  at::Tensor add(const at::Tensor& x, const at::Tensor& other) const;
+
+  int64_t parameters() const { return parameters_; }
+
+ private:
+  at::Tensor weight_;  // [out, in], plain or in oneDNN's blocked layout
+  at::Tensor bias_;
+  bool blocked_ = false;
+  int64_t parameters_ = 0;
+};
+
+}  // namespace m3

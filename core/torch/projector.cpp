@@ -1,0 +1,44 @@
+#include "core/torch/projector.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/matmul.h>
+
+namespace m3 {
+
+Projector::Projector(TensorSource& weights, int64_t features, int64_t hidden, int64_t width,
+                     int64_t cells, at::Device device, at::ScalarType dtype) {
+  const auto take = [&](const char* name, const Shape& shape) {
+    const at::Tensor tensor = weights.take(name, shape);
+    parameters_ += tensor.numel();
+    return tensor.to(at::kDouble);  // folding in float32 would cost digits
+  };
+  const at::Tensor mean = take("proj.mean", {features});
+  const at::Tensor scale = take("proj.scale", {features});
+  const at::Tensor into = at::cat({take("proj.fc1.weight", {hidden, features}),
+                                   take("proj.linear.weight", {width, features})}) *
+                          scale;
+  const at::Tensor shift = at::matmul(into, mean).neg();
+  const at::Tensor fc2 = take("proj.fc2.weight", {width, hidden});
+  into_ = Linear(into, {}, device, dtype);
+  out_ = Linear(fc2, {}, device, dtype);
+  place_hidden_ = (take("proj.place_hidden", {cells, hidden}) + take("proj.fc1.bias", {hidden}) +
+                   shift.narrow(0, 0, hidden))
+                      .to(device, dtype);
+  place_out_ = (take("proj.place_out", {cells, width}) + take("proj.linear.bias", {width}) +
+                take("proj.fc2.bias", {width}) + shift.narrow(0, hidden, width))
+                   .to(device, dtype);
+}
+
+at::Tensor Projector::operator()(const at::Tensor& features) const {
+  const int64_t batch = features.size(0);
+  const int64_t cells = place_hidden_.size(0);
+  const int64_t hidden = place_hidden_.size(1);
+  const at::Tensor both = into_(features.flatten(0, 1)).unflatten(0, {batch, cells});
+  const at::Tensor inner = at::gelu(both.narrow(2, 0, hidden) + place_hidden_);
+  const at::Tensor direct = both.narrow(2, hidden, place_out_.size(1)) + place_out_;
+  return out_.add(inner.flatten(0, 1), direct.flatten(0, 1)).unflatten(0, {batch, cells});
+}
+
+}  // namespace m3

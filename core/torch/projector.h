@@ -1,0 +1,35 @@
+// Projector: a tower's features to the LLM's width: y = L x' + F2 gelu(F1 x' + place_hidden) + place_out with
+// x' = (x - mean) * scale, where the two place tables are by cell. Standardising and biases are folded into the
+// matrices and tables at load.
+// Threads: immutable; safe from any thread.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "core/torch/linear.h"
+#include "core/torch/weights.h"
+
+namespace m3 {
+
+class Projector {
+ public:
+  // Tensors proj.*; cells: of one picture.
+  Projector(TensorSource& weights, int64_t features, int64_t hidden, int64_t width, int64_t cells,
+            at::Device device, at::ScalarType dtype);
+
+  // features: [B, cells, features] -> [B, cells, width]
+  at::Tensor operator()(const at::Tensor& features) const;
+
+  int64_t parameters() const noexcept { return parameters_; }
+
+ private:
+  Linear into_;              // features -> hidden + width: F1 and L as one matrix
+  Linear out_;               // F2
+  at::Tensor place_hidden_;  // [cells, hidden], with F1's bias
+  at::Tensor place_out_;     // [cells, width], with the biases of L and F2
+  int64_t parameters_ = 0;
+};
+
+}  // namespace m3

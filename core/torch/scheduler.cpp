@@ -1,0 +1,72 @@
+#include "core/torch/scheduler.h"
+
+#include <optional>
+#include <utility>
+
+namespace m3 {
+namespace {
+
+// A waiting class is passed over at most this often in a row: it gets one unit in eight.
+constexpr int kMostPassedOver = 7;
+
+}  // namespace
+
+void UnitQueue::push(WorkClass work, Unit unit) {
+  units_[static_cast<size_t>(work)].push_back(std::move(unit));
+}
+
+UnitQueue::Unit UnitQueue::pop() {
+  std::optional<size_t> chosen;
+  for (size_t work = 0; work < units_.size(); ++work) {
+    if (units_[work].empty()) continue;
+    if (!chosen) chosen = work;
+    if (passed_over_[work] >= kMostPassedOver && passed_over_[work] > passed_over_[*chosen]) {
+      chosen = work;
+    }
+  }
+  if (!chosen) return {};
+  for (size_t work = 0; work < units_.size(); ++work) {
+    passed_over_[work] = work == *chosen || units_[work].empty() ? 0 : passed_over_[work] + 1;
+  }
+  Unit unit = std::move(units_[*chosen].front());
+  units_[*chosen].pop_front();
+  return unit;
+}
+
+Scheduler::Scheduler(const Around& around)
+    : thread_([this, around] { around([this] { loop(); }); }) {}
+
+Scheduler::~Scheduler() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Scheduler::post(WorkClass work, Unit unit) {
+  {
+    const std::scoped_lock lock(mutex_);
+    queue_.push(work, std::move(unit));
+  }
+  wake_.notify_one();
+}
+
+void Scheduler::loop() {
+  while (true) {
+    Unit unit;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] {
+        if (stopping_) return true;
+        unit = queue_.pop();
+        return static_cast<bool>(unit);
+      });
+      if (stopping_) return;
+    }
+    unit();
+  }
+}
+
+}  // namespace m3

@@ -1,0 +1,284 @@
+#include "core/torch/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.h"
+#include "core/torch/border.h"
+
+namespace m3 {
+
+TorchSession::TorchSession(std::shared_ptr<void> owner, const Model& model, Scheduler& scheduler,
+                           Answerer& answerer, const SessionOptions& options)
+    : owner_(std::move(owner)),
+      model_(model),
+      scheduler_(scheduler),
+      answerer_(answerer),
+      options_(options),
+      window_(model, options) {
+  link_->session = this;
+}
+
+TorchSession::~TorchSession() {
+  {
+    std::unique_lock lock(mutex_);
+    for (const auto& [id, ticket] : tickets_) ticket->cancelled = true;
+    if (!tickets_.empty()) {
+      post(WorkClass::kQuestionPrefill);
+      answerer_.wake();
+    }
+    changed_.wait(lock, [&] { return tickets_.empty(); });
+  }
+  const std::scoped_lock lock(link_->mutex, mutex_);
+  link_->session = nullptr;
+  for (const Command& command : commands_) {
+    if (const auto* drain = std::get_if<Drain>(&command)) drain->ready->set_value();
+  }
+}
+
+void TorchSession::append(FrameTokens frame) {
+  if (frame.tokens.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, "Session: a frame without tokens was appended");
+  }
+  const std::vector<int>& ladder = *model_.ladder;
+  if (frame.tokens.dim() != model_.info.embedding_dim ||
+      std::find(ladder.begin(), ladder.end(), frame.tokens.scale()) == ladder.end()) {
+    throw Error(ErrorCode::kMismatch, "Session: tokens of another model were appended: " +
+                                          std::to_string(frame.tokens.scale()) + " of width " +
+                                          std::to_string(frame.tokens.dim()) + " for model " + model_.info.name +
+                                          " of width " + std::to_string(model_.info.embedding_dim));
+  }
+  const size_t marker_tokens = model_.layout.marker_ids(frame.pts_ns).size();
+  const std::scoped_lock lock(mutex_);
+  ++stats_.frames;
+  stats_.visual_tokens += static_cast<uint64_t>(frame.tokens.scale());
+  stats_.text_tokens += marker_tokens;
+  ++inbox_;
+  commands_.push_back(Append{std::move(frame)});
+  post_rest();
+}
+
+int TorchSession::inbox_free() const {
+  const std::scoped_lock lock(mutex_);
+  return std::max(options_.inbox_frames - inbox_, 0);
+}
+
+bool TorchSession::wait_inbox(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait(lock, stop, [&] { return inbox_ < options_.inbox_frames; });
+}
+
+RequestId TorchSession::ask(Question question, std::shared_ptr<AnswerSink> sink) {
+  check(question, model_.info);
+  const std::scoped_lock lock(mutex_);
+  const RequestId id = next_id_++;
+  const auto ticket = std::shared_ptr<Ticket>(new Ticket{id, std::move(question), std::move(sink)});
+  tickets_.emplace(id, ticket);
+  ++asks_;
+  commands_.push_back(Ask{ticket});
+  post_rest();
+  return id;
+}
+
+void TorchSession::cancel(RequestId id) noexcept {
+  const std::scoped_lock lock(mutex_);
+  const auto ticket = tickets_.find(id);
+  if (ticket == tickets_.end()) return;
+  ticket->second->cancelled = true;
+  post(WorkClass::kQuestionPrefill);
+  answerer_.wake();
+}
+
+void TorchSession::flush() {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [id, ticket] : tickets_) ticket->cancelled = true;
+  const auto void_from = std::remove_if(commands_.begin(), commands_.end(), [](const Command& command) {
+    return std::holds_alternative<Append>(command);
+  });
+  inbox_ -= static_cast<int>(commands_.end() - void_from);
+  commands_.erase(void_from, commands_.end());
+  commands_.push_back(Flush{});
+  const uint64_t questions = stats_.questions;
+  stats_ = {};
+  stats_.questions = questions;
+  post(WorkClass::kQuestionPrefill);
+  answerer_.wake();
+  changed_.notify_all();
+}
+
+std::future<void> TorchSession::drain() {
+  auto ready = std::make_shared<std::promise<void>>();
+  std::future<void> future = ready->get_future();
+  const std::scoped_lock lock(mutex_);
+  commands_.push_back(Drain{std::move(ready)});
+  post_rest();
+  return future;
+}
+
+SessionStats TorchSession::stats() const {
+  const std::scoped_lock lock(mutex_);
+  return stats_;
+}
+
+void TorchSession::post(WorkClass work) {
+  bool& posted = posted_[static_cast<size_t>(work)];
+  if (std::exchange(posted, true)) return;
+  scheduler_.post(work, [link = link_, work] {
+    const std::scoped_lock lock(link->mutex);
+    if (link->session != nullptr) link->session->run(work);
+  });
+}
+
+// A question makes everything before it urgent.
+void TorchSession::post_rest() {
+  post(asks_ > 0 ? WorkClass::kQuestionPrefill : WorkClass::kStreamPrefill);
+}
+
+void TorchSession::run(WorkClass work) {
+  {
+    const std::scoped_lock lock(mutex_);
+    posted_[static_cast<size_t>(work)] = false;
+  }
+  finish_cancelled_asks();
+  const auto deadline = unit_deadline();
+  while (step(deadline)) {
+  }
+  const std::scoped_lock lock(mutex_);
+  if (current_ || !commands_.empty()) post_rest();
+}
+
+// Works on the oldest command; true when it is finished and there is time for another.
+bool TorchSession::step(DecoderPass::Clock::time_point deadline) {
+  if (!current_) {
+    const std::scoped_lock lock(mutex_);
+    if (commands_.empty()) return false;
+    current_ = std::move(commands_.front());
+    commands_.pop_front();
+  }
+  if (!std::visit([&](auto& command) { return handle(command, deadline); }, *current_)) return false;
+  current_.reset();
+  return DecoderPass::Clock::now() < deadline;
+}
+
+bool TorchSession::handle(Append& command, DecoderPass::Clock::time_point deadline) {
+  if (!std::exchange(command.in_window, true)) {
+    window_.append(command.frame);
+    publish_window();
+  }
+  if (options_.prefill_early) {
+    try {
+      if (!window_.prefill(deadline)) return false;
+    } catch (...) {
+      // The frame stays without keys and values. The next question computes them, or says why it cannot.
+    }
+  }
+  const std::scoped_lock lock(mutex_);
+  --inbox_;
+  changed_.notify_all();
+  return true;
+}
+
+bool TorchSession::handle(Ask& command, DecoderPass::Clock::time_point deadline) {
+  const std::shared_ptr<Ticket>& ticket = command.ticket;
+  try {
+    if (ticket->cancelled) {
+      done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
+    } else {
+      if (!window_.prefill(deadline)) return false;
+      start_answer(ticket);
+    }
+  } catch (...) {
+    done(*ticket, answer_without_text(*ticket, Finish::kError, text_of_current("reading the window")));
+  }
+  const std::scoped_lock lock(mutex_);
+  --asks_;
+  return true;
+}
+
+bool TorchSession::handle(Flush&, DecoderPass::Clock::time_point) {
+  window_.clear();
+  publish_window();
+  return true;
+}
+
+bool TorchSession::handle(Drain& command, DecoderPass::Clock::time_point) {
+  const std::scoped_lock lock(mutex_);
+  Draining draining{std::move(command.ready), {}};
+  for (const auto& [id, ticket] : tickets_) {
+    const bool still_queued = std::any_of(commands_.begin(), commands_.end(), [&](const Command& queued) {
+      const auto* ask = std::get_if<Ask>(&queued);
+      return ask != nullptr && ask->ticket == ticket;
+    });
+    if (!still_queued) draining.waits_for.insert(id);
+  }
+  if (draining.waits_for.empty()) {
+    draining.ready->set_value();
+  } else {
+    draining_.push_back(std::move(draining));
+  }
+  return true;
+}
+
+void TorchSession::start_answer(const std::shared_ptr<Ticket>& ticket) {
+  const WindowLayout& layout = model_.layout;
+  const WindowSummary window = window_.summary();
+  std::vector<int32_t> prompt = layout.question_ids(ticket->question.text);
+  const int room = model_.info.context_tokens - window.positions - static_cast<int>(prompt.size());
+  if (room < 1) {
+    throw Error(ErrorCode::kInvalidArgument, "the question takes " + std::to_string(prompt.size()) +
+                                                 " tokens; behind a window of " + std::to_string(window.positions) +
+                                                 " the model's context of " +
+                                                 std::to_string(model_.info.context_tokens) + " has no room for it");
+  }
+  std::unique_ptr<KvBranch> branch = answerer_.take_branch();
+  window_.copy_to(*branch, static_cast<int64_t>(prompt.size()) + std::min(room, ticket->question.max_new_tokens));
+  answerer_.start(std::make_unique<Generation>(
+      ticket, layout.tokenizer(), layout.end_id(), std::move(prompt), window, room, std::move(branch),
+      [this](const Ticket& done_ticket, Answer answer) { done(done_ticket, std::move(answer)); }));
+}
+
+void TorchSession::finish_cancelled_asks() {
+  std::vector<std::shared_ptr<Ticket>> cancelled;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (auto command = commands_.begin(); command != commands_.end();) {
+      const auto* ask = std::get_if<Ask>(&*command);
+      if (ask != nullptr && ask->ticket->cancelled) {
+        cancelled.push_back(ask->ticket);
+        command = commands_.erase(command);
+        --asks_;
+      } else {
+        ++command;
+      }
+    }
+  }
+  for (const auto& ticket : cancelled) done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
+}
+
+void TorchSession::publish_window() {
+  const WindowSummary window = window_.summary();
+  const std::scoped_lock lock(mutex_);
+  stats_.window_frames = window.frames;
+  stats_.window_visual_tokens = window.visual_tokens;
+  stats_.window_positions = window.positions;
+}
+
+void TorchSession::done(const Ticket& ticket, Answer answer) {
+  const RequestId id = ticket.id;
+  ticket.sink->on_done(id, std::move(answer));
+  const std::scoped_lock lock(mutex_);
+  ++stats_.questions;
+  for (auto draining = draining_.begin(); draining != draining_.end();) {
+    draining->waits_for.erase(id);
+    if (!draining->waits_for.empty()) {
+      ++draining;
+      continue;
+    }
+    draining->ready->set_value();
+    draining = draining_.erase(draining);
+  }
+  tickets_.erase(id);  // last: the destructor waits for it
+  changed_.notify_all();
+}
+
+}  // namespace m3

@@ -1,0 +1,111 @@
+// The engine module's entry: opens models on libtorch. The parts know each other only through their headers; here they
+// are put together.
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <utility>
+
+#include "core/engine.h"
+#include "core/error.h"
+#include "core/torch/answerer.h"
+#include "core/torch/border.h"
+#include "core/torch/encoder.h"
+#include "core/torch/model.h"
+#include "core/torch/scheduler.h"
+#include "core/torch/session.h"
+#include "core/torch/trace.h"
+
+namespace m3 {
+namespace {
+
+// What engine and sessions share. Destroyed from the last member to the first: the thread ends before what it uses.
+class Core {
+ public:
+  explicit Core(int threads)
+      : scheduler_([threads](const std::function<void()>& loop) {
+          // Both are settings of a thread, this one's.
+          if (threads > 0) at::set_num_threads(threads);
+          const c10::InferenceMode inference;
+          loop();
+        }) {}
+
+  // Loads on the thread that will run the model.
+  void load(const EngineOptions& options, const ProgressFn& progress, std::stop_token stop) {
+    on_thread([&] {
+      model_ = load_model(options, progress, stop);
+      answerer_ = std::make_unique<Answerer>(*model_, scheduler_);
+      encoder_ = std::make_unique<FrameEncoder>(*model_, scheduler_);
+    });
+  }
+
+  // Runs `work` as one unit and waits for it.
+  template <typename Work>
+  void on_thread(Work&& work) {
+    std::promise<void> done;
+    scheduler_.post(WorkClass::kTower, [&] {
+      try {
+        work();
+        done.set_value();
+      } catch (...) {
+        done.set_exception(current_error("engine"));
+      }
+    });
+    done.get_future().get();
+  }
+
+  const Model& model() const { return *model_; }
+  Answerer& answerer() { return *answerer_; }
+  FrameEncoder& encoder() { return *encoder_; }
+  Scheduler& scheduler() { return scheduler_; }
+
+ private:
+  std::unique_ptr<const Model> model_;
+  std::unique_ptr<Answerer> answerer_;
+  std::unique_ptr<FrameEncoder> encoder_;
+  Scheduler scheduler_;
+};
+
+class TorchEngine final : public Engine {
+ public:
+  explicit TorchEngine(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+
+  const ModelInfo& info() const noexcept override { return core_->model().info; }
+
+  std::future<Tokens> encode(const EncodeRequest& request) override { return core_->encoder().encode(request); }
+
+  std::unique_ptr<Session> create_session(const SessionOptions& options) override {
+    check(options);
+    return at_border("opening a session", [&] {
+      const c10::InferenceMode inference;
+      return std::make_unique<TorchSession>(core_, core_->model(), core_->scheduler(), core_->answerer(), options);
+    });
+  }
+
+  std::vector<TraceTensor> trace(const TraceRequest& request) override {
+    std::vector<TraceTensor> trace;
+    core_->on_thread([&] { trace = run_trace(core_->model(), request); });
+    return trace;
+  }
+
+  std::vector<int32_t> tokenize(std::string_view text) const override {
+    return core_->model().layout.tokenizer().encode(text);
+  }
+
+ private:
+  const std::shared_ptr<Core> core_;
+};
+
+std::shared_ptr<Engine> open_engine(const EngineOptions& options, const ProgressFn& progress, std::stop_token stop) {
+  auto core = std::make_shared<Core>(options.threads);
+  core->load(options, progress, stop);
+  return std::make_shared<TorchEngine>(std::move(core));
+}
+
+}  // namespace
+}  // namespace m3
+
+extern "C" M3_API const m3::EngineModule m3_engine_module;
+const m3::EngineModule m3_engine_module{m3::kEngineAbi, &m3::open_engine};

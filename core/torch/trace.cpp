@@ -1,0 +1,178 @@
+#include "core/torch/trace.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/from_blob.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/error.h"
+#include "core/model/sampler.h"
+#include "core/torch/kv_cache.h"
+#include "core/torch/preprocess.h"
+#include "core/torch/token_pool.h"
+
+namespace m3 {
+namespace {
+
+constexpr std::string_view kPictureMark = "<image>";
+
+TraceTensor float_tensor(const std::string& name, const at::Tensor& tensor) {
+  const at::Tensor values = tensor.to(at::kCPU, at::kFloat).contiguous();
+  const float* data = values.const_data_ptr<float>();
+  return {name, values.sizes().vec(), std::vector<float>(data, data + values.numel()), {}};
+}
+
+TraceTensor id_tensor(const std::string& name, const std::vector<int32_t>& ids) {
+  return {name, {static_cast<int64_t>(ids.size())}, {}, std::vector<int64_t>(ids.begin(), ids.end())};
+}
+
+at::Tensor pixels_of(const Model& model, const TraceRequest& request) {
+  const int64_t size = model.config.preprocess.size_px;
+  if (!request.pixel_values) {
+    Preprocessor preprocessor(static_cast<int>(size));
+    const PictureBytes bytes = preprocessor.run(*request.picture);
+    return to_pixels({&bytes, 1}, size, model.device, model.dtype);
+  }
+  const TraceTensor& given = *request.pixel_values;
+  if (given.shape != std::vector<int64_t>{1, 3, size, size} ||
+      given.values.size() != static_cast<size_t>(3 * size * size)) {
+    throw Error(ErrorCode::kInvalidArgument, "pixel_values must be float32 of shape [1, 3, " + std::to_string(size) +
+                                                 ", " + std::to_string(size) + "]");
+  }
+  auto* data = const_cast<float*>(given.values.data());  // only read
+  return at::from_blob(data, given.shape, at::TensorOptions().dtype(at::kFloat))
+      .to(model.device, model.dtype)
+      .contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+// The sequence in pieces as the model's layout has them, each with the rule of attention that holds for it.
+class Run {
+ public:
+  Run(const Model& model, int64_t most_rows)
+      : decoder_(model.decoder),
+        prefix_(decoder_.shape(), decoder_.options()),
+        window_(decoder_.shape(), decoder_.options()),
+        branch_(decoder_.shape(), decoder_.options(), decoder_.rope()),
+        most_rows_(most_rows) {}
+
+  void prefix(const at::Tensor& rows) { alone(prefix_, rows); }
+  void span(const at::Tensor& rows) { alone(window_, rows); }
+
+  // Rows that see everything before them. Returns the logits of all rows so far.
+  at::Tensor branch(const at::Tensor& rows) {
+    branch_.start(prefix_, window_, most_rows_);
+    continue_branch(rows);
+    return decoder_.logits(at::cat(hidden_));
+  }
+
+  at::Tensor next(int32_t id) {
+    continue_branch(decoder_.embed({&id, 1}));
+    return decoder_.logits(hidden_.back());
+  }
+
+ private:
+  void alone(KvSlab& slab, const at::Tensor& rows) {
+    SpanTarget target(slab, slab.append(rows.size(0)), 1, rows.size(0), decoder_.rope());
+    pass(rows, target);
+  }
+  void continue_branch(const at::Tensor& rows) {
+    branch_.begin(rows.size(0));
+    pass(rows, branch_);
+    branch_.commit();
+  }
+  void pass(const at::Tensor& rows, KvTarget& target) {
+    DecoderPass pass(decoder_, rows, {{rows.size(0), &target}});
+    pass.finish();
+    hidden_.push_back(pass.hidden());
+  }
+
+  const Decoder& decoder_;
+  KvSlab prefix_;
+  KvSlab window_;
+  KvBranch branch_;
+  const int64_t most_rows_;
+  std::vector<at::Tensor> hidden_;
+};
+
+}  // namespace
+
+std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& request) {
+  const bool has_picture = request.picture || request.pixel_values;
+  const int scale = request.scale == 0 ? model.ladder->back() : request.scale;
+  if (std::find(model.ladder->begin(), model.ladder->end(), scale) == model.ladder->end()) {
+    throw Error(ErrorCode::kInvalidArgument, "scale " + std::to_string(scale) + " is not on the model's ladder");
+  }
+  std::vector<TraceTensor> trace;
+  at::Tensor visual;  // [scale, hidden]
+  if (has_picture) {
+    const at::Tensor pixels = pixels_of(model, request);
+    const at::Tensor features = model.tower(pixels);
+    const at::Tensor projected = model.projector(features);
+    visual = pool_square(projected[0], model.config.tower.grid, grid_of(scale));
+    trace.push_back(float_tensor("pixel_values", pixels));
+    trace.push_back(float_tensor("tower", features));
+    trace.push_back(float_tensor("projected", projected));
+    trace.push_back(float_tensor("pooled", visual));
+  }
+
+  const WindowLayout& layout = model.layout;
+  const Decoder& decoder = model.decoder;
+  std::vector<int32_t> ids;
+  const auto text_rows = [&](const std::vector<int32_t>& text) {
+    ids.insert(ids.end(), text.begin(), text.end());
+    return decoder.embed(text);
+  };
+  const auto with_picture = [&](const std::vector<int32_t>& before) {
+    const at::Tensor rows = text_rows(before);
+    ids.insert(ids.end(), static_cast<size_t>(scale), kVisualToken);
+    return at::cat({rows, visual});
+  };
+  const int64_t context = decoder.shape().context;
+  Run run(model, context);
+  at::Tensor logits;
+  if (request.raw_prompt) {
+    const std::string_view prompt = request.prompt;
+    const size_t mark = prompt.find(kPictureMark);
+    if (has_picture != (mark != std::string_view::npos)) {
+      throw Error(ErrorCode::kInvalidArgument, has_picture ? "a raw prompt needs <image> where the picture belongs"
+                                                           : "the raw prompt has <image>, but no picture was given");
+    }
+    const auto encode = [&](std::string_view text) { return layout.tokenizer().encode(text); };
+    at::Tensor rows;
+    if (has_picture) {
+      rows = with_picture(encode(prompt.substr(0, mark)));
+      rows = at::cat({rows, text_rows(encode(prompt.substr(mark + kPictureMark.size())))});
+    } else {
+      rows = text_rows(encode(prompt));
+    }
+    if (rows.size(0) == 0) throw Error(ErrorCode::kInvalidArgument, "the raw prompt is empty");
+    logits = run.branch(rows);
+  } else {
+    run.prefix(text_rows(layout.prefix_ids({})));
+    if (has_picture) run.span(with_picture(layout.marker_ids(kNoTime)));
+    logits = run.branch(text_rows(layout.question_ids(request.prompt)));
+  }
+  trace.push_back(id_tensor("input_ids", ids));
+  trace.push_back(float_tensor("logits", logits));
+
+  const int64_t known = layout.tokenizer().vocabulary();
+  Sampler sampler({});
+  std::vector<int32_t> generated;
+  at::Tensor last = logits.narrow(0, logits.size(0) - 1, 1);
+  while (static_cast<int>(generated.size()) < request.max_new_tokens &&
+         static_cast<int64_t>(ids.size() + generated.size()) < context) {
+    const at::Tensor row = last.narrow(1, 0, known).to(at::kCPU, at::kFloat).contiguous();
+    const int32_t id = sampler.pick({row.const_data_ptr<float>(), static_cast<size_t>(known)});
+    if (id == layout.end_id()) break;
+    generated.push_back(id);
+    last = run.next(id);
+  }
+  trace.push_back(id_tensor("generated_ids", generated));
+  return trace;
+}
+
+}  // namespace m3
