@@ -167,6 +167,7 @@ static void gst_m3_qa_release_pad(GstElement* element, GstPad* pad) {
   const bool text = gst_pad_get_direction(pad) == GST_PAD_SRC;
   gst_pad_set_active(pad, FALSE);
   gst_element_remove_pad(element, pad);
+  if (!target) return;  // the bin is being disposed of: its children are gone already
   gst_element_release_request_pad(text ? self->text_tee : self->llm, target);
   gst_object_unref(target);
 }
