@@ -8,6 +8,7 @@
 #include "tools/m3_ask/modes.h"
 #include "tools/m3_ask/picture_asker.h"
 #include "tools/m3_ask/picture_options.h"
+#include "tools/m3_ask/plugin_finder.h"
 #include "tools/m3_ask/question_file.h"
 #include "tools/m3_ask/video_player.h"
 
@@ -151,6 +152,10 @@ void check_scales(const std::vector<QuestionLine>& lines, const ModelInfo& model
 int ask_question_file(const Options& options, Printer& printer, std::stop_token stop) {
   RunReport report(printer);
   const std::vector<QuestionLine> lines = read_question_file(options.questions_file);
+  if (std::any_of(lines.begin(), lines.end(),
+                  [](const auto& line) { return !line.video.empty(); })) {
+    start_gstreamer();
+  }
   // Held for the whole run, so that the pipelines of all clips share one set of weights.
   const auto engine = open_engine(options, printer, stop);
   check_scales(lines, engine->info(), options);

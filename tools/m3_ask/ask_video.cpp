@@ -1,5 +1,6 @@
 #include "tools/m3_ask/bus_fields.h"
 #include "tools/m3_ask/modes.h"
+#include "tools/m3_ask/plugin_finder.h"
 #include "tools/m3_ask/run_report.h"
 #include "tools/m3_ask/video_player.h"
 
@@ -26,8 +27,8 @@ class PrintingListener final : public VideoListener {
   RunReport& report_;
 };
 
-std::vector<ScheduledQuestion> schedule(const Options& options) {
-  std::vector<ScheduledQuestion> scheduled;
+std::vector<TimedQuestion> schedule(const Options& options) {
+  std::vector<TimedQuestion> scheduled;
   for (const std::string& text : options.questions) {
     for (const double seconds : options.at_seconds)
       scheduled.push_back({text, seconds, std::nullopt, 0});
@@ -42,6 +43,7 @@ std::vector<ScheduledQuestion> schedule(const Options& options) {
 }  // namespace
 
 int ask_video(const Options& options, Printer& printer, std::stop_token stop) {
+  start_gstreamer();
   RunReport report(printer);
   PrintingListener listener(printer, report);
   const VideoResult result =

@@ -1,27 +1,20 @@
 // m3-ask: asks about a video, pictures, or nothing but text. Reads the command line and hands over
 // to one of the modes.
-#include <gst/gst.h>
-
 #include "tools/common/command_line.h"
 #include "tools/common/interrupt.h"
 #include "tools/common/process.h"
 #include "tools/m3_ask/modes.h"
 #include "tools/m3_ask/options.h"
-#include "tools/m3_ask/plugin_finder.h"
 #include "tools/m3_ask/printer.h"
 
 namespace {
 
 int ask(const m3::ask::Options& options, m3::ask::Printer& printer, std::stop_token stop) {
   using namespace m3::ask;
-  if (options.plays_video() || !options.questions_file.empty()) {
-    gst_init(nullptr, nullptr);
-    find_elements();
-    return options.plays_video() ? ask_video(options, printer, stop)
-                                 : ask_question_file(options, printer, stop);
-  }
-  return options.windows_file.empty() ? ask_pictures(options, printer, stop)
-                                      : ask_windows(options, printer, stop);
+  if (options.plays_video()) return ask_video(options, printer, stop);
+  if (!options.questions_file.empty()) return ask_question_file(options, printer, stop);
+  if (!options.windows_file.empty()) return ask_windows(options, printer, stop);
+  return ask_pictures(options, printer, stop);
 }
 
 }  // namespace

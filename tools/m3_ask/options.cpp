@@ -2,7 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <iomanip>
 #include <set>
+#include <sstream>
 
 #include "tools/common/command_line.h"
 
@@ -45,7 +47,8 @@ CLI::Validator number(double low, double high, bool above_low = false) {
         }
         if (value < low || value > high || (above_low && value == low)) {
           std::ostringstream message;
-          message << text << " is not in " << (above_low ? "above " : "") << low << ".." << high;
+          message << std::setprecision(12) << text << " is not in " << (above_low ? "above " : "")
+                  << low << ".." << high;
           return message.str();
         }
         return {};

@@ -27,7 +27,8 @@ bool load(const std::filesystem::path& file) {
 
 }  // namespace
 
-void find_elements() {
+void start_gstreamer() {
+  gst_init(nullptr, nullptr);
   const char* path = std::getenv("GST_PLUGIN_PATH");
   if (path == nullptr || *path == '\0') {
     const std::filesystem::path here = tools::executable_folder();

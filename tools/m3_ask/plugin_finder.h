@@ -4,7 +4,8 @@
 
 namespace m3::ask {
 
-// Call once, after gst_init. Throws kNotFound when there is no m3qa.
-void find_elements();
+// Starts GStreamer and loads the elements. Call before any other use of GStreamer. Throws kNotFound
+// when there is no m3qa.
+void start_gstreamer();
 
 }  // namespace m3::ask

@@ -30,6 +30,19 @@ GstElement* make_element(GstElement* pipeline, const char* factory) {
   return element;
 }
 
+void set_list(GObject* object, const std::string& property, const std::vector<std::string>& texts) {
+  GValue list = G_VALUE_INIT;
+  g_value_init(&list, GST_TYPE_ARRAY);
+  for (const std::string& text : texts) {
+    GValue value = G_VALUE_INIT;
+    g_value_init(&value, G_TYPE_STRING);
+    g_value_set_string(&value, text.c_str());
+    gst_value_array_append_and_take_value(&list, &value);
+  }
+  g_object_set_property(object, property.c_str(), &list);
+  g_value_unset(&list);
+}
+
 // One pass over one video.
 class Player {
  public:
@@ -58,7 +71,8 @@ class Player {
   GstPtr<GstBus> bus_;
   std::unique_ptr<VideoSource> source_;
   std::map<std::string, size_t> index_of_id_;
-  int64_t duration_ns_ = 0;  // declared; 0: not known
+  int64_t duration_ns_ = 0;    // declared; 0: not known
+  bool model_failed_ = false;  // m3qa ended it, not the stream
   VideoResult result_;
 };
 
@@ -82,13 +96,21 @@ Player::Player(const VideoRequest& request, VideoListener& listener)
 Player::~Player() { gst_element_set_state(pipeline_.get(), GST_STATE_NULL); }
 
 void Player::set_properties() {
-  for (const auto& [name, text] : request_.properties)
-    gst_util_set_object_arg(G_OBJECT(qa_), name.c_str(), text.c_str());
+  std::map<std::string, std::vector<std::string>> lists;
+  for (const auto& [name, text] : request_.properties) {
+    const GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(qa_), name.c_str());
+    if (spec != nullptr && spec->value_type == GST_TYPE_ARRAY) {
+      lists[name].push_back(text);
+    } else {
+      gst_util_set_object_arg(G_OBJECT(qa_), name.c_str(), text.c_str());
+    }
+  }
+  for (const auto& [name, texts] : lists) set_list(G_OBJECT(qa_), name, texts);
   if (request_.frames) g_object_set(qa_, "frame-messages", TRUE, nullptr);
 }
 
 void Player::schedule_questions() {
-  for (const ScheduledQuestion& question : request_.questions) {
+  for (const TimedQuestion& question : request_.questions) {
     const guint64 at = question.at_seconds ? to_ns(*question.at_seconds) : GST_CLOCK_TIME_NONE;
     const guint64 every = question.every_seconds ? to_ns(*question.every_seconds) : 0;
     gchar* id = nullptr;
@@ -173,8 +195,8 @@ void Player::handle_error(GstMessage* message) {
   GError* raw_error = nullptr;
   gst_message_parse_error(message, &raw_error, nullptr);
   const GstPtr<GError> error(raw_error);
-  result_.error =
-      is_ours(GST_MESSAGE_SRC(message)) ? error->message : request_.video + ": " + error->message;
+  model_failed_ = is_ours(GST_MESSAGE_SRC(message));
+  result_.error = model_failed_ ? error->message : request_.video + ": " + error->message;
 }
 
 void Player::handle_warning(GstMessage* message) {
@@ -201,7 +223,7 @@ void Player::report_progress() {
 
 void Player::judge_the_end() {
   result_.started = source_->end_ns() > 0;
-  if (result_.interrupted || !result_.started) return;
+  if (result_.interrupted || model_failed_ || !result_.started) return;
   note_duration();
   const double declared = to_seconds(duration_ns_);
   const double came = to_seconds(source_->end_ns());

@@ -16,7 +16,7 @@
 
 namespace m3::ask {
 
-struct ScheduledQuestion {
+struct TimedQuestion {
   std::string text;
   std::optional<double> at_seconds;     // stream time; none: at the end of the stream
   std::optional<double> every_seconds;  // asked again after each so many seconds; none: once
@@ -26,7 +26,7 @@ struct ScheduledQuestion {
 struct VideoRequest {
   std::string video;                                            // a file or a URI
   std::vector<std::pair<std::string, std::string>> properties;  // of m3qa, as text
-  std::vector<ScheduledQuestion> questions;
+  std::vector<TimedQuestion> questions;
   bool frames = false;  // report every frame
 };
 
