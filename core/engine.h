@@ -1,6 +1,14 @@
-// The seam for running a model. Above it: elements and tools, which know no tensor. Below it: an engine module, which
-// knows no GStreamer. Engine holds weights and is shared by all streams of a process; Session is one stream's window.
-// Threads: Engine and Session may be called from any thread. Sinks are called on an engine thread and must only enqueue.
+// The seam for running a model. Above it: elements and tools, which know no tensor. Below it: an
+// engine module, which knows no GStreamer. Engine holds weights and is shared by all streams of a
+// process; Session is one stream's window and the questions about it.
+//
+//   auto engine = m3::shared_engine({.model = "default"});
+//   auto session = engine->create_session({});
+//   session->append({engine->encode({frame}).get(), pts_ns});
+//   session->ask({.text = "What do you see?"}, sink);  // sink->on_piece() ..., sink->on_done()
+//
+// Threads: Engine and Session may be called from any thread; calls on one Session take effect in
+// the order they were made. Sinks are called on an engine thread.
 #pragma once
 
 #include <cstdint>
@@ -20,17 +28,19 @@
 namespace m3 {
 
 struct EngineOptions {
-  std::string model = "default";  // "default", "fake:", "random:CONFIG.json[,SEED]" or a folder
-  std::string device = "auto";    // "auto", "cpu", "cuda" or "cuda:N"
-  std::string dtype = "auto";     // "auto", "float32" or "bfloat16"; auto: what the device computes fastest
-  int threads = 0;                // compute threads on the CPU, 0: all cores
+  // "default", a folder, "random:CONFIG.json[,SEED]" or "fake:..." (core/fake_engine.h)
+  std::string model = "default";
+  std::string device = "auto";  // "auto", "cpu", "cuda" or "cuda:N"
+  std::string dtype = "auto";   // "float32", "bfloat16" or "auto": what the device does fastest
+  int threads = 0;              // compute threads on the CPU, 0..1024; 0: all cores
 
   friend bool operator==(const EngineOptions&, const EngineOptions&) = default;
 };
 
 // What is known of a loaded model. Constant for the engine's life.
 struct ModelInfo {
-  std::string id;      // 16 hex digits over weights and config: tokens of one model never meet another's LLM
+  // 16 hex digits over weights and config: tokens of one model never meet another's LLM.
+  std::string id;
   std::string name;    // for people
   std::string family;  // "adapter" (our layout) or "fake"
   std::string device;  // as opened: "cpu", "cuda:0"
@@ -52,12 +62,12 @@ struct ModelInfo {
 
 struct EncodeRequest {
   FrameView frame;       // borrowed until encode() returns
-  int keep_scale = 144;  // finest level to keep, a scale of the ladder; larger than the finest: the finest
+  int keep_scale = 144;  // finest level to keep, of the ladder; above the finest: the finest
 };
 
 // One frame as it enters the window.
 struct FrameTokens {
-  Tokens tokens;  // shows the scale that the window gets
+  Tokens tokens;             // shows the scale that the window gets
   int64_t pts_ns = kNoTime;  // stream time; kNoTime: a still picture
 };
 
@@ -66,7 +76,7 @@ using RequestId = uint64_t;
 struct Question {
   std::string text;
   int64_t asked_at_ns = kNoTime;  // stream time, copied to the answer
-  int max_new_tokens = 64;        // 1..context
+  int max_new_tokens = 64;        // 1..ModelInfo::context_tokens
   double temperature = 0;         // 0: greedy; else 0..2
   double top_p = 1;               // above 0, at most 1; used when temperature > 0
   uint64_t seed = 0;              // used when temperature > 0
@@ -74,7 +84,8 @@ struct Question {
 };
 
 enum class Finish { kStop, kLength, kCancelled, kError };
-M3_API const char* to_string(Finish finish) noexcept;  // the contract's words: stop, length, cancelled, error
+// stop, length, cancelled, error
+M3_API const char* to_string(Finish finish) noexcept;
 
 struct Answer {
   std::string text;
@@ -82,8 +93,8 @@ struct Answer {
   std::string error;  // set with Finish::kError
   std::vector<int32_t> ids;
   int64_t asked_at_ns = kNoTime;
-  int64_t from_ns = kNoTime;         // stream time of the first and last frame in the window; kNoTime: none has a time
-  int64_t to_ns = kNoTime;
+  int64_t from_ns = kNoTime;         // stream time of the window's first frame that has a time
+  int64_t to_ns = kNoTime;           // and of its last one; kNoTime: none has
   std::vector<int64_t> evidence_ns;  // times of the frames that the answer rests on; may be empty
   int frames = 0;                    // frames in the window
   int visual_tokens = 0;             // their tokens
@@ -95,6 +106,9 @@ struct Answer {
   double total_ms = 0;    // ask() to the end
 };
 
+// Hears an answer while it is made. Called on an engine thread, which waits meanwhile: a sink only
+// hands on what it hears. It throws nothing, takes no lock that is held while a Session is
+// destroyed, and does not destroy the Session itself.
 class M3_API AnswerSink {
  public:
   virtual ~AnswerSink();
@@ -106,10 +120,13 @@ class M3_API AnswerSink {
 
 struct SessionOptions {
   std::string system_prompt;  // empty: the model's
-  int window_tokens = 0;      // visual tokens in the window; 0: what the model was trained for, else 1024
-  int inbox_frames = 8;       // frames that may wait, 1..1024; append() beyond it still queues, see inbox_free()
-  bool prefill_early = false; // true: frames are prefilled as they come (a live stream has idle time before the question)
-                              // false: at the next question, so frames that leave the window unasked cost nothing
+  // Visual tokens in the window, 0..context; 0: what the model was trained for, else 1024.
+  int window_tokens = 0;
+  // Frames that may wait, 1..1024. append() beyond it still queues, see inbox_free().
+  int inbox_frames = 8;
+  // true: frames are prefilled as they come (a live stream has idle time before the question).
+  // false: at the next question, so that frames which leave the window unasked cost nothing.
+  bool prefill_early = false;
 };
 
 struct SessionStats {
@@ -118,32 +135,43 @@ struct SessionStats {
   uint64_t text_tokens = 0;    // of their time markers
   int window_frames = 0;       // now in the window
   int window_visual_tokens = 0;
-  int window_positions = 0;    // prefix, markers and visual tokens
-  uint64_t questions = 0;      // answered, whatever their end
+  int window_positions = 0;  // prefix, markers and visual tokens
+  uint64_t questions = 0;    // answered, whatever their end
 };
 
 class M3_API Session {
  public:
-  virtual ~Session();  // cancels what runs and returns after at most one unit of work
+  // Cancels its questions, waits until their sinks were told (at most one unit of work) and then
+  // lets go. Frames and drains that wait are dropped; the futures become ready.
+  virtual ~Session();
 
-  // Queues a frame and returns. Throws kMismatch for another model's tokens, kInvalidArgument for empty ones.
+  // Queues a frame and returns. Throws kMismatch for another model's tokens, kInvalidArgument for
+  // empty ones.
   virtual void append(FrameTokens frame) = 0;
   // How many more frames fit the inbox, 0 when it is full.
   virtual int inbox_free() const = 0;
   // Blocks until the inbox has room; false when `stop` came first.
   virtual bool wait_inbox(std::stop_token stop) = 0;
 
-  // Sees all that was appended before it and nothing after; leaves the window as it was.
+  // Queues a question and returns its id, unique in this session; the sink, never null, may hear of
+  // it before. It sees all that was appended before it and nothing after, and leaves the window as
+  // it was. Several may be under way at once. Throws kInvalidArgument; whatever goes wrong later
+  // ends the answer with Finish::kError.
   virtual RequestId ask(Question question, std::shared_ptr<AnswerSink> sink) = 0;
-  // Takes effect before the next unit of work; the sink gets Finish::kCancelled.
+  // Takes effect before the next unit of work; the sink gets Finish::kCancelled. Nothing happens
+  // when the question has ended or never was.
   virtual void cancel(RequestId id) noexcept = 0;
 
-  virtual void flush() = 0;               // forgets the stream, cancels its questions
-  virtual std::future<void> drain() = 0;  // ready when all that was queued before it is done
+  // Forgets the stream and cancels its questions: queued frames go, the window is empty for
+  // whatever is appended or asked next. Returns at once; the sinks hear of it later.
+  virtual void flush() = 0;
+  // Ready when all frames and questions that were queued before it are done.
+  virtual std::future<void> drain() = 0;
   virtual SessionStats stats() const = 0;
 };
 
-// What every engine checks before anything else. Throw kInvalidArgument, naming the field and its range.
+// What every engine checks before anything else. Throw kInvalidArgument, naming the field and its
+// range.
 M3_API void check(const SessionOptions& options);
 M3_API void check(const Question& question, const ModelInfo& info);
 
@@ -157,44 +185,52 @@ struct TraceTensor {
 
 // One picture, one prompt, every stage written down (the contract's `m3-inspect --trace`).
 struct TraceRequest {
-  std::optional<FrameView> picture;              // none: text only, or `pixel_values` is given
-  std::optional<TraceTensor> pixel_values;       // [T,3,H,W] float32, as the tower takes it: instead of a picture
-  int scale = 0;                                 // 0: the finest
-  std::string prompt;                            // the user's question, or the whole text when raw
-  bool raw_prompt = false;                       // no template; "<image>" marks the picture's place
-  int max_new_tokens = 32;
+  std::optional<FrameView> picture;         // none: text only, or `pixel_values` is given
+  std::optional<TraceTensor> pixel_values;  // [T,3,H,W], as the tower takes it: not with a picture
+  int scale = 0;                            // of the ladder; 0: the finest
+  std::string prompt;                       // the user's question, or the whole text when raw
+  bool raw_prompt = false;                  // no template; "<image>" marks the picture's place
+  int max_new_tokens = 32;                  // 1..ModelInfo::context_tokens
 };
 
 class M3_API Engine {
  public:
+  // Frames whose turn has not come may fail with kCancelled.
   virtual ~Engine();
 
   virtual const ModelInfo& info() const noexcept = 0;
 
-  // Reads the frame before it returns; the tower and projector run on the engine's thread. The future throws Error.
+  // Reads the frame before it returns; the tower and projector run on the engine's thread. Throws
+  // kInvalidArgument or kUnsupported for a frame it cannot take; the future throws Error.
   virtual std::future<Tokens> encode(const EncodeRequest& request) = 0;
 
+  // The session keeps the weights alive, also when the last pointer to the Engine goes. Throws
+  // kInvalidArgument.
   virtual std::unique_ptr<Session> create_session(const SessionOptions& options) = 0;
 
-  // pixel_values, tower, projected, pooled, input_ids, logits, generated_ids; those that apply. Blocks.
+  // pixel_values, tower, projected, pooled, input_ids, logits, generated_ids: those that apply.
+  // Blocks.
   virtual std::vector<TraceTensor> trace(const TraceRequest& request) = 0;
 
   // Token ids of a text by the model's own tokenizer, without template or special additions.
   virtual std::vector<int32_t> tokenize(std::string_view text) const = 0;
 };
 
-// Called while a model loads; fraction 0..1. May come from another thread.
+// Called while a model loads, on the thread that called shared_engine() or on another. `fraction`
+// is 0..1, `what` is for people. It throws nothing.
 using ProgressFn = std::function<void(double fraction, std::string_view what)>;
 
-// The engine for these options. Equal options share one set of weights in the process while anyone holds it; a second
-// caller waits for the first one's load. Blocks; throws Error, kCancelled when `stop` is requested.
+// The engine for these options. Equal options share one set of weights in the process while anyone
+// holds it; a second caller waits for the first one's load, and does it itself when the first one
+// gave up. Blocks; throws Error, kCancelled soon after `stop` was requested.
 M3_API std::shared_ptr<Engine> shared_engine(const EngineOptions& options, ProgressFn progress = {},
                                              std::stop_token stop = {});
 
-// The engine already open in this process whose info().id is `model_id`; nullptr when there is none.
+// The engine already open in this process whose info().id is `model_id`; nullptr: there is none.
 M3_API std::shared_ptr<Engine> find_engine(std::string_view model_id);
 
-// What an engine module exports under the name kEngineModuleEntry. `abi` must be kEngineAbi or the module is refused.
+// What an engine module exports under the name kEngineModuleEntry. `abi` must be kEngineAbi or the
+// module is refused; it grows with every change of this header that moves anything.
 inline constexpr char kEngineModuleEntry[] = "m3_engine_module";
 inline constexpr int kEngineAbi = 1;
 struct EngineModule {
