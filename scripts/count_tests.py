@@ -29,11 +29,15 @@ def count_cases(report):
 def main():
     folder = pathlib.Path(sys.argv[1])
     log = folder / "meson-logs" / "testlog.json"
-    passed, failed, skipped = 0, [], 0
+    passed, failed, skipped, names = 0, [], 0, set()
     for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
         test = json.loads(line)
         name, result = test["name"].split(" / ")[-1], test["result"]
         report = folder / f"{name}.xml"
+        if name in names:
+            failed.append(f"{name} (two tests have this name: one overwrites the other's report)")
+            continue
+        names.add(name)
         if report.exists():
             case_passed, case_failed, case_skipped = count_cases(report)
             passed, skipped, failed = passed + case_passed, skipped + case_skipped, failed + case_failed

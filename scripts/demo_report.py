@@ -15,13 +15,13 @@ MESSAGE = re.compile(r"^Got message #\d+ from [^:]+ \((\w+)\): (.*)$")
 
 
 def clock(seconds):
-    return f"{int(seconds // 60):02d}:{seconds % 60:04.1f}"
+    return "--:--" if seconds is None else f"{int(seconds // 60):02d}:{seconds % 60:04.1f}"
 
 
-def show_answer(answer):
-    text = answer["text"] if answer["finish"] != "error" else f"error: {answer['error']}"
-    print(f"[{clock(answer['asked_at'])}] {' '.join(text.split())}   "
-          f"({answer['frames']} frames, {answer['visual_tokens']} visual tokens, {answer['total_ms']:.0f} ms)", flush=True)
+def show_answer(field):
+    text = field("text") if field("finish") != "error" else f"error: {field('error')}"
+    print(f"[{clock(field('asked_at'))}] {' '.join(text.split())}   "
+          f"({field('frames')} frames, {field('visual_tokens')} visual tokens, {field('total_ms'):.0f} ms)", flush=True)
 
 
 def show_scales(scales, last_pts, wall_seconds):
@@ -46,12 +46,12 @@ def main():
         if message[1] != "element" or not message[2].startswith("m3-"):
             continue
         structure = Gst.Structure.from_string(message[2])[0]
-        fields = {structure.nth_field_name(i): structure.get_value(structure.nth_field_name(i)) for i in range(structure.n_fields())}
+        field = structure.get_value
         if structure.get_name() == "m3-answer":
-            show_answer(fields)
+            show_answer(field)
         elif structure.get_name() == "m3-frame":
-            scales[fields["scale"]] += 1
-            last_pts = max(last_pts, fields["pts"])
+            scales[field("scale")] += 1
+            last_pts = max(last_pts, field("pts") or 0)
     if scales:
         show_scales(scales, last_pts, time.monotonic() - start)
     return 0 if ended else 1

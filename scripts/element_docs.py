@@ -41,7 +41,7 @@ def type_and_range(spec):
         nicks = [v.value_nick for v in spec.enum_class.__enum_values__.values()]
         return " \\| ".join(f"`{nick}`" for nick in nicks)
     names = {"gchararray": "text", "gboolean": "true or false", "gint": "integer", "guint": "integer", "gint64": "integer",
-             "guint64": "integer", "gdouble": "number", "gfloat": "number", "GstStructure": "structure"}
+             "guint64": "integer", "gdouble": "number", "gfloat": "number", "GstStructure": "structure", "GstValueArray": "list of texts"}
     text = names.get(kind, kind)
     if text in ("integer", "number"):
         text += f", {value_text(spec.minimum)} to {value_text(spec.maximum)}"

@@ -125,6 +125,11 @@ class CountTests(InAFolder):
     def test_a_timeout_counts_as_a_failure(self):
         self.assertEqual("failed: slow (timeout)\n0 passed, 1 failed, 0 skipped\n", self.count(("slow", "TIMEOUT")).stdout)
 
+    def test_two_tests_of_one_name_are_a_failure(self):
+        result = self.count(("core / tokens", "OK"), ("plugins / tokens", "OK"))
+        self.assertIn("failed: tokens (two tests have this name", result.stdout)
+        self.assertTrue(result.stdout.endswith("1 passed, 1 failed, 0 skipped\n"))
+
     def test_no_test_at_all_is_a_failure(self):
         result = self.count()
         self.assertEqual(("0 passed, 0 failed, 0 skipped\n", 1), (result.stdout, result.returncode))
