@@ -18,20 +18,25 @@ constexpr int kEventTokens = 36;  // the start of motion gets the first scale fr
 constexpr int kGlanceTokens = 9;  // a refresh of a picture at rest gets the last scale up to here
 
 // Motion starts above the first mark and goes on above the second, so that it does not flicker.
-constexpr double kMotionStarts = 0.06;
-constexpr double kMotionGoesOn = 0.04;
+constexpr double kMotionStarts = 0.045;
+constexpr double kMotionGoesOn = 0.03;
 constexpr double kHoldSeconds = 0.4;
 
 constexpr double kStartGapSeconds = 0.3;  // between two frames that are shown at once
 constexpr double kSceneGapSeconds = 1;    // cuts that follow closer are motion
+constexpr double kGrown = 0.15;  // more motion than in the frame shown is a start once more
 constexpr double kLongestGapSeconds =
     2;  // continuing motion takes a coarser scale before it waits longer
 constexpr double kFinerGapSeconds =
     1.4;  // and goes back to a finer one when that would come this often
 constexpr double kDetailAfterSeconds = 0.6;  // the finer look at what moves: it has come into view
-constexpr double kChangedSeconds = 0.2;      // a difference at rest must last this long
-constexpr double kChangedGapSeconds =
-    1;  // and is shown this long after the last picture at the earliest
+constexpr double kDetailAgainSeconds = 8;    // and again, while the motion goes on
+// A picture at rest that differs from the one shown: for how long it must, and when it is shown at
+// the earliest. First what motion left behind, later what crept in, at once when it is much.
+constexpr double kChangedSeconds = 0.2;
+constexpr double kChangedGapSeconds = 1;
+constexpr double kCreptGapSeconds = 4;
+constexpr double kMuchChanged = 2.5;
 constexpr double kRefineAfterSeconds = 2;  // a picture at rest is refined after this long
 constexpr double kDetailed = 0.35;         // complexity from which a finer look pays
 constexpr double kNearlyFull = 0.9;        // of the burst: what comes in is about to be lost
@@ -212,7 +217,7 @@ void ScalePolicy::watch(const Activity& activity, int64_t now_ns) {
   if (moves) {
     if (!watch_.moving) {
       watch_.moving = true;
-      watch_.detailed = false;
+      watch_.detailed_ns.reset();
       watch_.since_ns = now_ns;
     }
     watch_.moved_ns = now_ns;
@@ -229,10 +234,16 @@ Decision ScalePolicy::decide_moving(const Activity& activity, int64_t now_ns) {
     if (elapsed >= kStartGapSeconds) return spend(event_scale_, Reason::kMotion, activity, now_ns);
     return {Action::kReuse, 0, Reason::kBudget};
   }
+  // It came into view further since then.
+  if (activity.motion >= watch_.shown_motion + kGrown && elapsed >= kStartGapSeconds &&
+      budget_->available(budget_ns(now_ns)) >= budget_->burst() / 2) {
+    return spend(event_scale_, Reason::kMotion, activity, now_ns);
+  }
   const int finer = half_bucket(now_ns);
-  if (!watch_.detailed && seconds(watch_.since_ns, now_ns) >= kDetailAfterSeconds &&
-      activity.complexity >= kDetailed && finer > event_scale_) {
-    watch_.detailed = true;
+  const double due = watch_.detailed_ns ? seconds(*watch_.detailed_ns, now_ns) - kDetailAgainSeconds
+                                        : seconds(watch_.since_ns, now_ns) - kDetailAfterSeconds;
+  if (due >= 0 && activity.complexity >= kDetailed && finer > event_scale_) {
+    watch_.detailed_ns = now_ns;
     return spend(finer, Reason::kDetail, activity, now_ns);
   }
   if (const int scale = paced_scale(now_ns)) return spend(scale, Reason::kMotion, activity, now_ns);
@@ -242,10 +253,12 @@ Decision ScalePolicy::decide_moving(const Activity& activity, int64_t now_ns) {
 Decision ScalePolicy::decide_resting(const Activity& activity, int64_t now_ns) {
   const double elapsed = seconds(shown_->at_ns, now_ns);
   const double available = budget_->available(budget_ns(now_ns));
-  if (picture_change(shown_->signature, activity.signature, activity.noise) >= 1) {
+  const double change = picture_change(shown_->signature, activity.signature, activity.noise);
+  if (change >= 1) {
     if (watch_.changed++ == 0) watch_.changed_ns = now_ns;
+    const bool soon = shown_->at_ns < watch_.since_ns || change >= kMuchChanged;
     if (watch_.changed > 1 && seconds(watch_.changed_ns, now_ns) >= kChangedSeconds &&
-        elapsed >= kChangedGapSeconds) {
+        elapsed >= (soon ? kChangedGapSeconds : kCreptGapSeconds)) {
       const bool rich = available >= budget_->burst() / 2;
       if (rich || elapsed * pace(now_ns) >= glance_scale_) {
         return spend(rich ? event_scale_ : glance_scale_, Reason::kMotion, activity, now_ns);
@@ -302,6 +315,7 @@ Decision ScalePolicy::spend(int scale, Reason reason, const Activity& activity, 
     if (budget_->take(budget_ns(now_ns), granted)) {
       shown_ = Shown{now_ns, granted, activity.signature};
       watch_.changed = 0;
+      watch_.shown_motion = activity.motion;
       const double most = budget_->rate() == 0 ? ladder.back() : budget_->burst() / 2;
       if (granted >= last_up_to(ladder, static_cast<int>(std::min<double>(most, ladder.back())))) {
         fine_ = activity.signature;

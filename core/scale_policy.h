@@ -105,14 +105,15 @@ class M3_API ScalePolicy {
   };
   // What the last frames did. Times are stream time.
   struct Watch {
-    bool moving = false;     // between the first frame that moves and kHoldSeconds after the last
-    bool detailed = false;   // this stretch of motion has had its finer look
-    int64_t since_ns = 0;    // when the stretch of motion, or of rest, began
-    int64_t moved_ns = 0;    // the last frame that moved
-    int changed = 0;         // frames in a row at rest that differ from what is shown
-    int64_t changed_ns = 0;  // the first of those
-    int paced_scale = 0;     // the scale at which continuing motion was last shown
-    std::optional<int64_t> scene_ns;  // the last cut that was taken as one
+    bool moving = false;  // between the first frame that moves and kHoldSeconds after the last
+    std::optional<int64_t> detailed_ns;  // the last finer look at this stretch of motion
+    int64_t since_ns = 0;                // when the stretch of motion, or of rest, began
+    int64_t moved_ns = 0;                // the last frame that moved
+    int changed = 0;                     // frames in a row at rest that differ from what is shown
+    int64_t changed_ns = 0;              // the first of those
+    double shown_motion = 0;             // in the frame last shown
+    int paced_scale = 0;                 // the scale at which continuing motion was last shown
+    std::optional<int64_t> scene_ns;     // the last cut that was taken as one
   };
 
   Decision decide_auto(const Activity& activity, int64_t now_ns);

@@ -14,11 +14,11 @@
 namespace m3 {
 namespace {
 
-constexpr int kLeastSidePx = 12;  // smaller pictures have no motion
+constexpr int kLeastSidePx = 12;              // smaller pictures have no motion
 constexpr double kUnknownStepSeconds = 0.04;  // between frames without a time
 constexpr double kCutCorrelation = 0.5;       // of two signatures; below it hardly anything is left
-constexpr float kLeastTolerance = 1;          // levels of luma that a small pixel differs without cause
-constexpr float kMeanDeviation = 1.2533F;     // standard deviation / mean deviation of Gaussian noise
+constexpr float kLeastTolerance = 1;  // levels of luma that a small pixel differs without cause
+constexpr float kMeanDeviation = 1.2533F;  // standard deviation / mean deviation of Gaussian noise
 
 }  // namespace
 

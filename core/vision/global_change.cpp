@@ -15,9 +15,15 @@ constexpr int kUnknowns = 4;  // offset, gain, shift in x and y
 constexpr float kMostGain = 2;
 constexpr float kMostShiftPx = 1;
 
-// The shift is looked for again when it left the range of a linear fit, or when this much of the picture does not fit.
+// The shift is looked for again when it left the range of a linear fit, or when this much of the
+// picture does not fit.
 constexpr float kLinearPx = 0.6F;
 constexpr float kSuspect = 0.2F;
+// Bands of light are looked for when this much does not fit, and believed when most rows are off by
+// half of what noise explains and when most of what did not fit then does.
+constexpr float kUneven = 0.08F;
+constexpr float kBanded = 0.5F;
+constexpr float kExplained = 0.5F;
 constexpr float kBetter = 0.75F;  // of the distance, that a jump must reach to be believed
 constexpr int kCoarsePx = 4;      // the search begins on means of 4x4 pixels
 constexpr int kReach = 5;         // in coarse pixels
@@ -50,15 +56,16 @@ void shrink(const float* in, int width, int height, std::vector<float>& out) {
     const float* row = in + static_cast<std::ptrdiff_t>(y) * width;
     float* sums = out.data() + static_cast<std::ptrdiff_t>(y / kCoarsePx) * w;
     for (int x = 0; x < w; ++x) {
-      for (int i = 0; i < kCoarsePx; ++i) sums[x] += row[x * kCoarsePx + i] * (1.0F / (kCoarsePx * kCoarsePx));
+      for (int i = 0; i < kCoarsePx; ++i)
+        sums[x] += row[x * kCoarsePx + i] * (1.0F / (kCoarsePx * kCoarsePx));
     }
   }
 }
 
 }  // namespace
 
-GlobalChange GlobalChangeFinder::find(const float* now, const float* reference, int width, int height,
-                                      float tolerance, const GlobalChange& before) {
+GlobalChange GlobalChangeFinder::find(const float* now, const float* reference, int width,
+                                      int height, float tolerance, const GlobalChange& before) {
   now_ = now;
   reference_ = reference;
   width_ = width;
@@ -66,6 +73,8 @@ GlobalChange GlobalChangeFinder::find(const float* now, const float* reference, 
   int jump_x = before.jump_x_px;
   int jump_y = before.jump_y_px;
   GlobalChange best = fit(jump_x, jump_y, tolerance);
+  if (best.outside > kUneven) find_row_light(&best, tolerance);
+  if (best.row_light != nullptr) return best;
   if (best.outside > kSuspect) {
     search(&jump_x, &jump_y);
     if (jump_x != best.jump_x_px || jump_y != best.jump_y_px) {
@@ -85,16 +94,19 @@ GlobalChange GlobalChangeFinder::find(const float* now, const float* reference, 
 
 void GlobalChangeFinder::take_samples(int jump_x, int jump_y) {
   samples_.clear();
+  sample_rows_.clear();
   const std::ptrdiff_t shift = static_cast<std::ptrdiff_t>(jump_y) * width_ + jump_x;
   const int x1 = width_ - 1 + std::min(0, jump_x);
   const int y1 = height_ - 1 + std::min(0, jump_y);
   for (int y = 1 + std::max(0, jump_y); y < y1; y += kStepPx) {
+    sample_rows_.push_back(samples_.size());
     for (int x = 1 + std::max(0, jump_x); x < x1; x += kStepPx) {
       const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x;
       const float* r = reference_ + i;
       samples_.push_back({now_[i - shift], *r, (r[1] - r[-1]) / 2, (r[width_] - r[-width_]) / 2});
     }
   }
+  sample_rows_.push_back(samples_.size());
 }
 
 template <class Value>
@@ -116,14 +128,16 @@ GlobalChange GlobalChangeFinder::fit(int jump_x, int jump_y, float tolerance) {
   double mean = 0;
   for (const Sample& s : samples_) mean += s.reference;
   mean /= static_cast<double>(samples_.size());
-  // The typical difference first, so that the first round already tells the ground from what stands before it.
+  // The typical difference first, so that the first round already tells the ground from what stands
+  // before it.
   change.offset = typical([](const Sample& s) { return s.now - s.reference; });
   const auto off = [&change](const Sample& s) {
     return s.now - change.gain * s.reference - change.offset - change.dx_px * s.slope_x -
            change.dy_px * s.slope_y;
   };
   for (int round = 0; round < kRounds; ++round) {
-    const float spread = std::max(tolerance, 1.4826F * typical([&](const Sample& s) { return std::abs(off(s)); }));
+    const float spread =
+        std::max(tolerance, 1.4826F * typical([&](const Sample& s) { return std::abs(off(s)); }));
     const float reach = 4.685F * spread;
     Normal m{};
     for (const Sample& s : samples_) {
@@ -154,8 +168,52 @@ GlobalChange GlobalChangeFinder::fit(int jump_x, int jump_y, float tolerance) {
   return change;
 }
 
-float GlobalChangeFinder::distance(const float* a, const float* b, int width, int height, int jump_x, int jump_y,
-                                   int step, float offset) const {
+void GlobalChangeFinder::find_row_light(GlobalChange* change, float tolerance) {
+  const size_t rows = sample_rows_.size() - 1;
+  if (rows < 3) return;
+  const auto off = [change](const Sample& s) {
+    return s.now - change->gain * s.reference - change->offset - change->dx_px * s.slope_x -
+           change->dy_px * s.slope_y;
+  };
+  const auto middle_of = [](std::vector<float>& values) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+  };
+  bands_.clear();
+  for (size_t r = 0; r < rows; ++r) {
+    values_.clear();
+    for (size_t i = sample_rows_[r]; i < sample_rows_[r + 1]; ++i)
+      values_.push_back(off(samples_[i]));
+    bands_.push_back(middle_of(values_));
+  }
+  values_.clear();
+  for (const float band : bands_) values_.push_back(std::abs(band));
+  if (middle_of(values_) < kBanded * tolerance) return;
+  int outside = 0;
+  for (size_t r = 0; r < rows; ++r) {
+    for (size_t i = sample_rows_[r]; i < sample_rows_[r + 1]; ++i) {
+      outside += std::abs(off(samples_[i]) - bands_[r]) > 4 * tolerance;
+    }
+  }
+  const float share = static_cast<float>(outside) / static_cast<float>(samples_.size());
+  if (share > kExplained * change->outside) return;
+  change->outside = share;
+  row_light_.resize(static_cast<size_t>(height_));
+  const int first = 1 + std::max(0, change->jump_y_px) -
+                    change->jump_y_px;  // row of `now` with the first samples
+  for (int y = 0; y < height_; ++y) {
+    const float at =
+        std::clamp(static_cast<float>(y - first) / kStepPx, 0.0F, static_cast<float>(rows - 1));
+    const auto r = std::min(static_cast<size_t>(at), rows - 2);
+    const float part = at - static_cast<float>(r);
+    row_light_[static_cast<size_t>(y)] = (1 - part) * bands_[r] + part * bands_[r + 1];
+  }
+  change->row_light = row_light_.data();
+}
+
+float GlobalChangeFinder::distance(const float* a, const float* b, int width, int height,
+                                   int jump_x, int jump_y, int step, float offset) const {
   float sum = 0;
   int n = 0;
   const int x1 = width + std::min(0, jump_x);
@@ -191,7 +249,8 @@ void GlobalChangeFinder::search(int* jump_x, int* jump_y) {
       const int to_x = middle_x + dx;
       const int to_y = middle_y + dy;
       if (std::abs(to_x) * kCoarsePx > most_x || std::abs(to_y) * kCoarsePx > most_y) continue;
-      const float d = distance(coarse_now_.data(), coarse_reference_.data(), w, h, to_x, to_y, 1, offset);
+      const float d =
+          distance(coarse_now_.data(), coarse_reference_.data(), w, h, to_x, to_y, 1, offset);
       if (d < least) {
         least = d;
         x = to_x;
@@ -205,7 +264,8 @@ void GlobalChangeFinder::search(int* jump_x, int* jump_y) {
     start_x = x * kCoarsePx;
     start_y = y * kCoarsePx;
   }
-  const float before = distance(now_, reference_, width_, height_, *jump_x, *jump_y, kStepPx, offset);
+  const float before =
+      distance(now_, reference_, width_, height_, *jump_x, *jump_y, kStepPx, offset);
   least = before;
   for (int dy = -kCoarsePx + 1; dy < kCoarsePx; ++dy) {
     for (int dx = -kCoarsePx + 1; dx < kCoarsePx; ++dx) {

@@ -16,15 +16,17 @@ constexpr double kSpreadUpSeconds = 2;
 constexpr double kSpreadDownSeconds = 8;
 constexpr double kRecentSeconds = 0.2;  // length of a stretch of the recent past, and its least age
 
-// A pixel (mean of 3x3) moves when it is this far from the ground and from the recent past: levels of luma that never
-// count, and mean deviations at rest.
+// A pixel (mean of 3x3) moves when it is this far from the ground and from the recent past: levels
+// of luma that never count, and mean deviations at rest.
 constexpr float kFloor = 3.5F;
 constexpr float kSpreads = 5;
 constexpr float kFirstSpread = 1;
 constexpr float kSpreadStep = 0.5F;  // lets a spread of zero grow
-// What moves is seen at the same place in two frames if they are closer than this; a rain drop is not.
+// What moves is seen at the same place in two frames if they are closer than this; a rain drop is
+// not.
 constexpr double kPersistSeconds = 0.13;
-constexpr int kNeighbours = 5;  // of 3x3 pixels that move, with the middle one; single pixels are noise
+constexpr int kNeighbours =
+    5;  // of 3x3 pixels that move, with the middle one; single pixels are noise
 
 // Light and position of the reference are given up for the present ones beyond these.
 constexpr float kMostGainStep = 0.2F;
@@ -37,63 +39,105 @@ constexpr int kLump = 16;
 float share(double dt, double seconds) { return static_cast<float>(1 - std::exp(-dt / seconds)); }
 
 struct Light {
-  float inverse_gain, offset, dx, dy;
+  float inverse_gain, offset, quarter_dx, quarter_dy;
 };
 
-// One row of now, carried to the ground's light and place, less the ground and less the recent past.
-void compare_row(const float* __restrict now, const float* __restrict now_up, const float* __restrict now_down,
-                 const float* __restrict ground, const float* __restrict ground_up,
-                 const float* __restrict ground_down, const float* __restrict recent, Light light,
-                 float* __restrict off_ground, float* __restrict off_recent, int n) {
-  const auto pixel = [=](int i) {
-    // The slope half way between both pictures makes the error of the shift one of third order.
-    const float slope_x = 0.25F * (ground[i + 1] - ground[i - 1] + (now[i + 1] - now[i - 1]) * light.inverse_gain);
-    const float slope_y = 0.25F * (ground_down[i] - ground_up[i] + (now_down[i] - now_up[i]) * light.inverse_gain);
-    const float there =
-        (now[i] - light.offset) * light.inverse_gain - light.dx * slope_x - light.dy * slope_y;
-    off_ground[i] = there - ground[i];
-    off_recent[i] = there - recent[i];
-  };
+// One row, a lump at a time and the rest pixel by pixel. Lump<kCount>::run(i) does kCount pixels
+// from i on.
+template <class Lump>
+void run_row(int n, const Lump& lump) {
   int i = 0;
-  for (; i + kLump <= n; i += kLump) {
-    for (int j = 0; j < kLump; ++j) pixel(i + j);
-  }
-  for (; i < n; ++i) pixel(i);
+  for (; i + kLump <= n; i += kLump) lump.template run<kLump>(i);
+  for (; i < n; ++i) lump.template run<1>(i);
 }
 
-void add_three(const float* __restrict a, const float* __restrict b, const float* __restrict c,
-               float* __restrict out, float scale, int n) {
-  int i = 0;
-  for (; i + kLump <= n; i += kLump) {
-    for (int j = 0; j < kLump; ++j) out[i + j] = (a[i + j] + b[i + j] + c[i + j]) * scale;
-  }
-  for (; i < n; ++i) out[i] = (a[i] + b[i] + c[i]) * scale;
-}
+// By value: std::min's references keep compilers from vectors.
+inline float least(float a, float b) { return b < a ? b : a; }
+inline float most(float a, float b) { return a < b ? b : a; }
 
-struct Pace {
-  float gain, up, down, ground, covered;
+// A row of now, carried to the ground's light and place, less the ground and less the recent past.
+// The slope is taken half way between both pictures, which makes the error of the shift one of
+// third order.
+struct Compare {
+  const float *now, *ground, *recent;
+  std::ptrdiff_t width;
+  Light light;
+  float *off_ground, *off_recent;
+
+  template <int kCount>
+  void run(int i) const {
+    pixels<kCount>(now + i, ground + i, recent + i, width, light, off_ground + i, off_recent + i);
+  }
+  template <int kCount>
+  static void pixels(const float* __restrict now, const float* __restrict ground,
+                     const float* __restrict recent, std::ptrdiff_t width, Light light,
+                     float* __restrict off_ground, float* __restrict off_recent) {
+    const float* __restrict up = now - width;
+    const float* __restrict down = now + width;
+    const float* __restrict ground_up = ground - width;
+    const float* __restrict ground_down = ground + width;
+    for (int i = 0; i < kCount; ++i) {
+      const float slope_x =
+          ground[i + 1] - ground[i - 1] + (now[i + 1] - now[i - 1]) * light.inverse_gain;
+      const float slope_y = ground_down[i] - ground_up[i] + (down[i] - up[i]) * light.inverse_gain;
+      const float there = (now[i] - light.offset) * light.inverse_gain -
+                          light.quarter_dx * slope_x - light.quarter_dy * slope_y;
+      off_ground[i] = there - ground[i];
+      off_recent[i] = there - recent[i];
+    }
+  }
 };
 
-void judge_row(const float* __restrict calm_ground, const float* __restrict calm_recent,
-               const float* __restrict off_ground, float* __restrict spread, float* __restrict excess,
-               float* __restrict ground, float* __restrict gathered, Pace pace, int n) {
-  const auto pixel = [=](int i) {
-    const float from_ground = std::abs(calm_ground[i]) * pace.gain;
-    const float from_recent = std::abs(calm_recent[i]) * pace.gain;
-    const float limit = kFloor + kSpreads * spread[i];
-    excess[i] = std::min(from_ground, from_recent) - limit;
-    // What passes once moves the spread little, what keeps on fluctuating doubles it again and again.
-    const float step = std::min(from_recent, 3 * spread[i] + kSpreadStep) - spread[i];
-    spread[i] += (step > 0 ? pace.up : pace.down) * step;
-    gathered[i] += ground[i] + off_ground[i];
-    ground[i] += (from_ground > limit ? pace.covered : pace.ground) * off_ground[i];
-  };
-  int i = 0;
-  for (; i + kLump <= n; i += kLump) {
-    for (int j = 0; j < kLump; ++j) pixel(i + j);
+struct AddThree {
+  const float *a, *b, *c;
+  float scale;
+  float* sum;
+
+  template <int kCount>
+  void run(int i) const {
+    pixels<kCount>(a + i, b + i, c + i, scale, sum + i);
   }
-  for (; i < n; ++i) pixel(i);
-}
+  template <int kCount>
+  static void pixels(const float* __restrict a, const float* __restrict b,
+                     const float* __restrict c, float scale, float* __restrict sum) {
+    for (int i = 0; i < kCount; ++i) sum[i] = (a[i] + b[i] + c[i]) * scale;
+  }
+};
+
+// Decides how far beyond its limit each pixel moves, and learns from it.
+struct Judge {
+  // Shares of the way that what is learned goes in this frame.
+  struct Pace {
+    float gain, up, down, ground, covered;
+  };
+  const float *calm_ground, *calm_recent, *off_ground;
+  Pace pace;
+  float *spread, *excess, *ground, *gathered;
+
+  template <int kCount>
+  void run(int i) const {
+    pixels<kCount>(calm_ground + i, calm_recent + i, off_ground + i, pace, spread + i, excess + i,
+                   ground + i, gathered + i);
+  }
+  template <int kCount>
+  static void pixels(const float* __restrict calm_ground, const float* __restrict calm_recent,
+                     const float* __restrict off_ground, Pace pace, float* __restrict spread,
+                     float* __restrict excess, float* __restrict ground,
+                     float* __restrict gathered) {
+    for (int i = 0; i < kCount; ++i) {
+      const float from_ground = std::abs(calm_ground[i]) * pace.gain;
+      const float from_recent = std::abs(calm_recent[i]) * pace.gain;
+      const float limit = kFloor + kSpreads * spread[i];
+      excess[i] = least(from_ground, from_recent) - limit;
+      // What passes once moves the spread little, what keeps on fluctuating doubles it again and
+      // again.
+      const float step = least(from_recent, 3 * spread[i] + kSpreadStep) - spread[i];
+      spread[i] += most(step, 0) * pace.up + least(step, 0) * pace.down;
+      gathered[i] += ground[i] + off_ground[i];
+      ground[i] += (from_ground > limit ? pace.covered : pace.ground) * off_ground[i];
+    }
+  }
+};
 
 void carry(std::vector<float>& picture, std::vector<float>& scratch, int width, int height,
            const GlobalChange& change, float frames) {
@@ -102,7 +146,8 @@ void carry(std::vector<float>& picture, std::vector<float>& scratch, int width, 
     const float* from = picture.data() + static_cast<size_t>(from_y) * width;
     float* to = scratch.data() + static_cast<size_t>(y) * width;
     for (int x = 0; x < width; ++x) {
-      to[x] = change.gain * from[std::clamp(x + change.jump_x_px, 0, width - 1)] + change.offset * frames;
+      to[x] = change.gain * from[std::clamp(x + change.jump_x_px, 0, width - 1)] +
+              change.offset * frames;
     }
   }
   picture.swap(scratch);
@@ -123,14 +168,16 @@ void MotionModel::start(const float* now, int width, int height) {
   gathered_frames_ = 0;
   gathered_from_s_ = now_s_;
   spread_.assign(n, kFirstSpread);
-  for (auto* plane : {&off_slow_, &off_recent_, &calm_slow_, &calm_recent_, &rows_}) plane->assign(n, 0);
+  for (auto* plane : {&off_slow_, &off_recent_, &calm_slow_, &calm_recent_, &rows_})
+    plane->assign(n, 0);
   for (auto* plane : {&excess_, &last_excess_}) plane->assign(n, -kFloor);
   rest_level_ = kFirstSpread;
 }
 
 double MotionModel::measure(const float* now, const GlobalChange& change, double dt) {
   now_s_ += dt;
-  const Recent& recent = now_s_ - recent_[0].end_s >= kRecentSeconds - 1e-6 ? recent_[0] : recent_[1];
+  const Recent& recent =
+      now_s_ - recent_[0].end_s >= kRecentSeconds - 1e-6 ? recent_[0] : recent_[1];
   x0_ = 2 + std::max(0, change.jump_x_px);
   x1_ = width_ - 2 + std::min(0, change.jump_x_px);
   y0_ = 2 + std::max(0, change.jump_y_px);
@@ -140,7 +187,7 @@ double MotionModel::measure(const float* now, const GlobalChange& change, double
   judge(change, dt);
   const double share = moving_share(dt < kPersistSeconds);
   adopted_ = std::abs(change.gain - 1) > kMostGainStep || std::abs(change.offset) > kMostOffset ||
-      std::abs(change.jump_x_px) > kMostJumpPx || std::abs(change.jump_y_px) > kMostJumpPx;
+             std::abs(change.jump_x_px) > kMostJumpPx || std::abs(change.jump_y_px) > kMostJumpPx;
   if (adopted_) adopt(change);
   measure_rest();
   return share;
@@ -148,37 +195,42 @@ double MotionModel::measure(const float* now, const GlobalChange& change, double
 
 // now(x) lies at ground(x + jump), so ground pixel i is compared with now pixel i - jump.
 void MotionModel::compare(const float* now, const GlobalChange& change, const float* recent) {
-  const Light light{1 / change.gain, change.offset, change.dx_px, change.dy_px};
-  const std::ptrdiff_t shift = static_cast<std::ptrdiff_t>(change.jump_y_px) * width_ + change.jump_x_px;
+  Light light{1 / change.gain, change.offset, change.dx_px / 4, change.dy_px / 4};
+  const std::ptrdiff_t shift =
+      static_cast<std::ptrdiff_t>(change.jump_y_px) * width_ + change.jump_x_px;
   const int first = x0_ - 1;
   const int n = x1_ - x0_ + 2;
   for (int y = y0_ - 1; y < y1_ + 1; ++y) {
     const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + first;
-    const float* here = now + (i - shift);
-    compare_row(here, here - width_, here + width_, slow_.data() + i, slow_.data() + i - width_,
-                slow_.data() + i + width_, recent + i, light, off_slow_.data() + i, off_recent_.data() + i, n);
+    if (change.row_light != nullptr)
+      light.offset = change.offset + change.row_light[y - change.jump_y_px];
+    run_row(n, Compare{now + (i - shift), slow_.data() + i, recent + i, width_, light,
+                       off_slow_.data() + i, off_recent_.data() + i});
   }
-  for (const auto& [off, calm] : {std::pair{&off_slow_, &calm_slow_}, std::pair{&off_recent_, &calm_recent_}}) {
+  for (const auto& [off, calm] :
+       {std::pair{&off_slow_, &calm_slow_}, std::pair{&off_recent_, &calm_recent_}}) {
     for (int y = y0_ - 1; y < y1_ + 1; ++y) {
       const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x0_;
-      add_three(off->data() + i - 1, off->data() + i, off->data() + i + 1, rows_.data() + i, 1, x1_ - x0_);
+      run_row(x1_ - x0_, AddThree{off->data() + i - 1, off->data() + i, off->data() + i + 1, 1,
+                                  rows_.data() + i});
     }
     for (int y = y0_; y < y1_; ++y) {
       const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x0_;
-      add_three(rows_.data() + i - width_, rows_.data() + i, rows_.data() + i + width_, calm->data() + i,
-                1.0F / 9, x1_ - x0_);
+      run_row(x1_ - x0_, AddThree{rows_.data() + i - width_, rows_.data() + i,
+                                  rows_.data() + i + width_, 1.0F / 9, calm->data() + i});
     }
   }
 }
 
 void MotionModel::judge(const GlobalChange& change, double dt) {
-  const Pace pace{change.gain, share(dt, kSpreadUpSeconds), share(dt, kSpreadDownSeconds),
-                  share(dt, kGroundSeconds), share(dt, kCoveredSeconds)};
+  const Judge::Pace pace{change.gain, share(dt, kSpreadUpSeconds), share(dt, kSpreadDownSeconds),
+                         share(dt, kGroundSeconds), share(dt, kCoveredSeconds)};
   std::fill(excess_.begin(), excess_.end(), -kFloor);
   for (int y = y0_; y < y1_; ++y) {
     const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x0_;
-    judge_row(calm_slow_.data() + i, calm_recent_.data() + i, off_slow_.data() + i, spread_.data() + i,
-              excess_.data() + i, slow_.data() + i, gathered_.data() + i, pace, x1_ - x0_);
+    run_row(x1_ - x0_,
+            Judge{calm_slow_.data() + i, calm_recent_.data() + i, off_slow_.data() + i, pace,
+                  spread_.data() + i, excess_.data() + i, slow_.data() + i, gathered_.data() + i});
   }
   ++gathered_frames_;
   // The rim that this frame did not show keeps what was known.
@@ -203,14 +255,17 @@ void MotionModel::judge(const GlobalChange& change, double dt) {
 double MotionModel::moving_share(bool persistent) {
   const float* excess = excess_.data();
   const float* last = last_excess_.data();
-  const auto moves = [&](std::ptrdiff_t i) { return excess[i] > 0 && (!persistent || last[i] > 0); };
+  const auto moves = [&](std::ptrdiff_t i) {
+    return excess[i] > 0 && (!persistent || last[i] > 0);
+  };
   int pixels = 0;
   for (int y = y0_; y < y1_; ++y) {
     for (int x = x0_; x < x1_; ++x) {
       const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x;
       if (!moves(i)) continue;
       int near = 0;
-      for (const std::ptrdiff_t row : {i - width_, i, i + width_}) near += moves(row - 1) + moves(row) + moves(row + 1);
+      for (const std::ptrdiff_t row : {i - width_, i, i + width_})
+        near += moves(row - 1) + moves(row) + moves(row + 1);
       pixels += near >= kNeighbours;
     }
   }

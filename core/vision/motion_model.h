@@ -1,6 +1,6 @@
-// MotionModel: what one camera usually shows, and which part of the picture moves against it. Everything is kept in the
-// coordinates and the light of one reference picture; each frame is carried there by its GlobalChange first.
-// Threads: not safe; one stream owns it.
+// MotionModel: what one camera usually shows, and which part of the picture moves against it.
+// Everything is kept in the coordinates and the light of one reference picture; each frame is
+// carried there by its GlobalChange first. Threads: not safe; one stream owns it.
 #pragma once
 
 #include <vector>
@@ -11,20 +11,24 @@ namespace m3 {
 
 class MotionModel {
  public:
-  // Forgets everything; `now` is all that is known. Rows of `width` pixels without gaps, luma 0..255.
+  // Forgets everything; `now` is all that is known. Rows of `width` pixels without gaps, luma
+  // 0..255.
   void start(const float* now, int width, int height);
 
-  // The picture of the ground, things that move through taken out. Frames are to be fitted against it.
+  // The picture of the ground, things that move through taken out. Frames are to be fitted against
+  // it.
   const float* ground() const { return slow_.data(); }
 
-  // The part of the picture that moves, 0..1, in a frame that lies `change` away from the ground, `dt` seconds after the
-  // frame before it.
+  // The part of the picture that moves, 0..1, in a frame that lies `change` away from the ground,
+  // `dt` seconds after the frame before it.
   double measure(const float* now, const GlobalChange& change, double dt);
 
-  // measure() took the frame's own light and place for the reference; the next frame's change starts from none.
+  // measure() took the frame's own light and place for the reference; the next frame's change
+  // starts from none.
   bool adopted() const { return adopted_; }
 
-  // Mean deviation that single small pixels show at rest, levels of luma; the median over the picture.
+  // Mean deviation that single small pixels show at rest, levels of luma; the median over the
+  // picture.
   float rest_level() const { return rest_level_; }
 
  private:
@@ -52,11 +56,12 @@ class MotionModel {
   std::vector<float> gathered_;  // sum of the frames of the stretch that runs
   int gathered_frames_ = 0;
   double gathered_from_s_ = 0;
-  std::vector<float> spread_;    // mean deviation of each pixel from the recent past, learned
+  std::vector<float> spread_;  // mean deviation of each pixel from the recent past, learned
   std::vector<float> off_slow_, off_recent_;    // this frame less the past, pixel by pixel
   std::vector<float> calm_slow_, calm_recent_;  // the same, each the mean of 3x3 pixels
-  std::vector<float> excess_, last_excess_;     // how far beyond its limit a pixel moves; levels of luma
-  std::vector<float> rows_, samples_;           // scratch
+  std::vector<float> excess_,
+      last_excess_;                    // how far beyond its limit a pixel moves; levels of luma
+  std::vector<float> rows_, samples_;  // scratch
   float rest_level_ = 0;
   bool adopted_ = false;
 };
