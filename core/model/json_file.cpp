@@ -1,6 +1,6 @@
 #include "core/model/json_file.h"
 
-#include <cmath>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "core/error.h"

@@ -54,13 +54,15 @@ ModelConfig read(const json& config) {
   return read_model_config(folder.write("config.json", config.dump()));
 }
 
-// `at` is a JSON pointer; null removes the key.
-Error refusal(const char* at, const json& value) {
+// The small config with JSON text `value` at the JSON pointer `at`; without the key there when
+// `value` is empty.
+Error refusal(const std::string& at, const std::string& value) {
   json config = small_config();
-  if (value.is_null()) {
-    config = config.patch(json::array({{{"op", "remove"}, {"path", at}}}));
+  const json::json_pointer place(at);
+  if (value.empty()) {
+    config[place.parent_pointer()].erase(place.back());
   } else {
-    config[json::json_pointer(at)] = value;
+    config[place] = json::parse(value);
   }
   return error_of([&] { read(config); });
 }
@@ -110,42 +112,47 @@ TEST(ModelConfig, WhatIsLeftOutHasDefaults) {
 }
 
 TEST(ModelConfig, EveryErrorNamesFileAndKey) {
-  const std::tuple<const char*, json, const char*> cases[] = {
-      {"/name", nullptr, "name"},
-      {"/attention", "both", "attention"},
-      {"/ladder", json::array(), "ladder"},
-      {"/ladder", {4, 1}, "ladder"},
-      {"/ladder", {1, 1}, "ladder"},
-      {"/ladder", {2}, "ladder"},
-      {"/ladder", {9}, "ladder"},   // side 3 does not divide 4
-      {"/ladder", {25}, "ladder"},  // finer than the grid
-      {"/ladder", {0}, "ladder"},
-      {"/chat/prefix", "no place", "chat.prefix"},
-      {"/chat/marker_video", "", "chat.marker_video"},
-      {"/chat/question", 1, "chat.question"},
-      {"/chat/end", "", "chat.end"},
-      {"/chat/extra", "", "chat.extra"},
-      {"/preprocess/size_px", 0, "preprocess.size_px"},
-      {"/preprocess/size_px", 1e3, "preprocess.size_px"},
-      {"/tower/graph", "../tower.json", "tower.graph"},
-      {"/tower/grid", 257, "tower.grid"},
-      {"/tower/weights", {{"name", "w"}, {"bytes", -1}}, "tower.weights.bytes"},
-      {"/tower/weights", {{"name", "w"}, {"sha256", "AB"}}, "tower.weights.sha256"},
-      {"/tower/weights", {{"name", "/etc/passwd"}}, "tower.weights.name"},
-      {"/projector/hidden", "8", "projector.hidden"},
-      {"/low_rank", {{"rank", 4}, {"factor", 1e300}}, "low_rank.factor"},
-      {"/adapter", "", "adapter"},
-      {"/llm", nullptr, "llm_file"},
-      {"/llm/heads", 1025, "llm.heads"},
-      {"/llm/kv_heads", 3, "llm.kv_heads"},
-      {"/llm/head_dim", 3, "llm.head_dim"},
-      {"/llm/vocabulary", uint64_t{1} << 63, "llm.vocabulary"},
-      {"/llm/rope_theta", 0.5, "llm.rope_theta"},
-      {"/llm/tied_head", 1, "llm.tied_head"},
-      {"/special_tokens", {"a", "a"}, "special_tokens"},
-      {"/special_tokens", {""}, "special_tokens"},
-      {"/trained_window", {{"frames", 1}}, "trained_window.visual_tokens"},
-      {"/laddr", {1}, "laddr"},
+  struct Case {
+    const char* at;
+    const char* value;
+    const char* key;
+  };
+  const Case cases[] = {
+      {"/name", "", "name"},
+      {"/attention", R"("both")", "attention"},
+      {"/ladder", "[]", "ladder"},
+      {"/ladder", "[4, 1]", "ladder"},
+      {"/ladder", "[1, 1]", "ladder"},
+      {"/ladder", "[2]", "ladder"},
+      {"/ladder", "[9]", "ladder"},   // side 3 does not divide 4
+      {"/ladder", "[25]", "ladder"},  // finer than the grid
+      {"/ladder", "[0]", "ladder"},
+      {"/chat/prefix", R"("no place")", "chat.prefix"},
+      {"/chat/marker_video", R"("")", "chat.marker_video"},
+      {"/chat/question", "1", "chat.question"},
+      {"/chat/end", R"("")", "chat.end"},
+      {"/chat/extra", R"("")", "chat.extra"},
+      {"/preprocess/size_px", "0", "preprocess.size_px"},
+      {"/preprocess/size_px", "1e3", "preprocess.size_px"},
+      {"/tower/graph", R"("../tower.json")", "tower.graph"},
+      {"/tower/grid", "257", "tower.grid"},
+      {"/tower/weights", R"({"name": "w", "bytes": -1})", "tower.weights.bytes"},
+      {"/tower/weights", R"({"name": "w", "sha256": "AB"})", "tower.weights.sha256"},
+      {"/tower/weights", R"({"name": "/etc/passwd"})", "tower.weights.name"},
+      {"/projector/hidden", R"("8")", "projector.hidden"},
+      {"/low_rank", R"({"rank": 4, "factor": 1e300})", "low_rank.factor"},
+      {"/adapter", R"("")", "adapter"},
+      {"/llm", "", "llm_file"},
+      {"/llm/heads", "1025", "llm.heads"},
+      {"/llm/kv_heads", "3", "llm.kv_heads"},
+      {"/llm/head_dim", "3", "llm.head_dim"},
+      {"/llm/vocabulary", "9223372036854775808", "llm.vocabulary"},
+      {"/llm/rope_theta", "0.5", "llm.rope_theta"},
+      {"/llm/tied_head", "1", "llm.tied_head"},
+      {"/special_tokens", R"(["a", "a"])", "special_tokens"},
+      {"/special_tokens", R"([""])", "special_tokens"},
+      {"/trained_window", R"({"frames": 1})", "trained_window.visual_tokens"},
+      {"/laddr", "[1]", "laddr"},
   };
   for (const auto& [at, value, key] : cases) {
     const Error error = refusal(at, value);
@@ -157,7 +164,8 @@ TEST(ModelConfig, EveryErrorNamesFileAndKey) {
 }
 
 TEST(ModelConfig, AnotherLayoutVersionIsRefusedAsSuch) {
-  const Error error = error_of([] { read({{"layout_version", 2}, {"something", "new"}}); });
+  const Error error =
+      error_of([] { read(json::parse(R"({"layout_version": 2, "something": "new"})")); });
   EXPECT_EQ(error.code(), ErrorCode::kMismatch);
 }
 
