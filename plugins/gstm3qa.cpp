@@ -77,17 +77,12 @@ m3::Specs all_properties() {
 
 struct _GstM3Qa {
   GstBin parent;
-  // Owned by the bin, constant after construction.
-  GstElement* motion;
-  GstElement* scale;
+  // Constant after construction. We hold them too: request pads are released when the bin has let
+  // go of its children.
   GstElement* encode;
-  GstElement* pool;
+  GstElement* scale;
   GstElement* llm;
-  GstElement*
-      video_tee;  // nullptr, like the next three, when GStreamer's core elements are not there
-  GstElement* text_tee;
-  GstElement* text_queue;
-  GstElement* text_sink;
+  GstElement* text_tee;  // nullptr when GStreamer's core elements are not there
 };
 
 G_DEFINE_FINAL_TYPE(GstM3Qa, gst_m3_qa, GST_TYPE_BIN)
@@ -173,7 +168,7 @@ static void gst_m3_qa_release_pad(GstElement* element, GstPad* pad) {
 }
 
 static GstStateChangeReturn gst_m3_qa_change_state(GstElement* element, GstStateChange transition) {
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !GST_M3_QA(element)->video_tee) {
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !GST_M3_QA(element)->text_tee) {
     GST_ELEMENT_ERROR(element, CORE, MISSING_PLUGIN,
                       ("The elements tee, queue and fakesink are missing; install GStreamer's core "
                        "elements or set GST_PLUGIN_PATH"),
@@ -183,10 +178,19 @@ static GstStateChangeReturn gst_m3_qa_change_state(GstElement* element, GstState
   return GST_ELEMENT_CLASS(gst_m3_qa_parent_class)->change_state(element, transition);
 }
 
+static void gst_m3_qa_finalize(GObject* object) {
+  GstM3Qa* self = GST_M3_QA(object);
+  for (GstElement* held : {self->encode, self->scale, self->llm, self->text_tee}) {
+    if (held) gst_object_unref(held);
+  }
+  G_OBJECT_CLASS(gst_m3_qa_parent_class)->finalize(object);
+}
+
 static void gst_m3_qa_class_init(GstM3QaClass* klass) {
   auto* object_class = G_OBJECT_CLASS(klass);
   object_class->set_property = gst_m3_qa_set_property;
   object_class->get_property = gst_m3_qa_get_property;
+  object_class->finalize = gst_m3_qa_finalize;
   m3::install(object_class, all_properties());
   m3::install_question_signals(object_class, G_CALLBACK(gst_m3_qa_ask),
                                G_CALLBACK(gst_m3_qa_ask_at), G_CALLBACK(gst_m3_qa_cancel));
@@ -206,22 +210,21 @@ static void gst_m3_qa_class_init(GstM3QaClass* klass) {
 
 static void gst_m3_qa_init(GstM3Qa* self) {
   const auto make = [](GType type, const char* name) {
-    return GST_ELEMENT(g_object_new(type, "name", name, nullptr));
+    return GST_ELEMENT(gst_object_ref_sink(g_object_new(type, "name", name, nullptr)));
   };
-  self->motion = make(GST_TYPE_M3_MOTION, "motion");
+  GstElement* motion = GST_ELEMENT(g_object_new(GST_TYPE_M3_MOTION, "name", "motion", nullptr));
+  GstElement* pool = GST_ELEMENT(g_object_new(GST_TYPE_M3_POOL, "name", "pool", nullptr));
   self->scale = make(GST_TYPE_M3_SCALE, "scale");
   self->encode = make(GST_TYPE_M3_ENCODE, "encode");
-  self->pool = make(GST_TYPE_M3_POOL, "pool");
   self->llm = make(GST_TYPE_M3_LLM, "llm");
-  gst_bin_add_many(GST_BIN(self), self->motion, self->scale, self->encode, self->pool, self->llm,
-                   nullptr);
-  gst_element_link(self->motion, self->scale);
-  gst_element_link_many(self->encode, self->pool, self->llm, nullptr);
+  gst_bin_add_many(GST_BIN(self), motion, self->scale, self->encode, pool, self->llm, nullptr);
+  gst_element_link(motion, self->scale);
+  gst_element_link_many(self->encode, pool, self->llm, nullptr);
   GstElement* element = GST_ELEMENT(self);
   const auto templ = [element](const char* name) {
     return gst_element_class_get_pad_template(GST_ELEMENT_GET_CLASS(element), name);
   };
-  gst_m3_qa_add_ghost(element, templ("sink"), gst_element_get_static_pad(self->motion, "sink"));
+  gst_m3_qa_add_ghost(element, templ("sink"), gst_element_get_static_pad(motion, "sink"));
 
   GstElement* video_tee = gst_element_factory_make("tee", "video-tee");
   GstElement* text_tee = gst_element_factory_make("tee", "text-tee");
@@ -234,10 +237,7 @@ static void gst_m3_qa_init(GstM3Qa* self) {
     gst_m3_qa_add_ghost(element, templ("src"), gst_element_get_static_pad(self->scale, "src"));
     return;
   }
-  self->video_tee = video_tee;
-  self->text_tee = text_tee;
-  self->text_queue = text_queue;
-  self->text_sink = text_sink;
+  self->text_tee = GST_ELEMENT(gst_object_ref_sink(text_tee));
   g_object_set(video_tee, "allow-not-linked", TRUE, nullptr);
   g_object_set(text_tee, "allow-not-linked", TRUE, nullptr);
   // The sink makes the pipeline's EOS wait for the answers. They are rare and must not hold up

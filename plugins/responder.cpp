@@ -408,9 +408,7 @@ GstEvent* Responder::begin_stream(GstEvent* event) {
     counts_.reset();
   }
   stream_id_ = id;
-  gchar* text_id = gst_pad_create_stream_id(src_, element_, "text");
-  GstEvent* start = gst_event_new_stream_start(text_id);
-  g_free(text_id);
+  GstEvent* start = gst_event_new_stream_start((stream_id_ + "/text").c_str());
   guint group = 0;
   if (gst_event_parse_group_id(event, &group)) gst_event_set_group_id(start, group);
   gst_event_set_stream_flags(start, GST_STREAM_FLAG_SPARSE);

@@ -1,0 +1,417 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/plugins/gst_test.h"
+
+namespace m3::test {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Frames of 40 ms through m3encode, m3pool and an m3llm called "llm".
+class Line {
+ public:
+  explicit Line(const std::string& llm, const std::string& model = "fake:")
+      : harness_(harness("m3encode model=" + model + " when-busy=wait ! m3pool ! m3llm name=llm " +
+                         llm)),
+        llm_(gst_harness_find_element(harness_.get(), "m3llm")),
+        bus_(harness_->element) {
+    gst_harness_set_src_caps_str(harness_.get(), kVideo);
+  }
+  ~Line() { gst_object_unref(llm_); }
+
+  GstHarness* h() { return harness_.get(); }
+  GstElement* llm() { return llm_; }
+  Bus& bus() { return bus_; }
+
+  void push(int from, int to) {
+    for (int i = from; i < to; ++i) {
+      EXPECT_EQ(gst_harness_push(h(), picture(kVideo, i).release()), GST_FLOW_OK) << i;
+    }
+  }
+  void end() { gst_harness_push_event(h(), gst_event_new_eos()); }
+  std::string ask(const char* text) {
+    gchar* id = nullptr;
+    g_signal_emit_by_name(llm_, "ask", text, &id);
+    return take(id);
+  }
+  std::string ask_at(const char* text, GstClockTime at, GstClockTime every = 0) {
+    gchar* id = nullptr;
+    g_signal_emit_by_name(llm_, "ask-at", text, at, every, &id);
+    return take(id);
+  }
+  bool cancel(const std::string& id) {
+    gboolean done = FALSE;
+    g_signal_emit_by_name(llm_, "cancel", id.c_str(), &done);
+    return done;
+  }
+  MessagePtr answer() { return bus_.next("m3-answer"); }
+  bool wait_for_eos() {
+    for (;;) {
+      const EventPtr event(gst_harness_pull_event(h()));
+      if (!event) return false;
+      if (GST_EVENT_TYPE(event.get()) == GST_EVENT_EOS) return true;
+    }
+  }
+  guint64 count(const char* field) {
+    GstStructure* stats = nullptr;
+    g_object_get(llm_, "stats", &stats, nullptr);
+    guint64 value = 0;
+    EXPECT_TRUE(gst_structure_get_uint64(stats, field, &value)) << field;
+    gst_structure_free(stats);
+    return value;
+  }
+
+ private:
+  static std::string take(gchar* id) {
+    std::string text = id ? id : "";
+    g_free(id);
+    return text;
+  }
+
+  HarnessPtr harness_;
+  GstElement* llm_;
+  Bus bus_;
+};
+
+TEST(Llm, AnswersThePropertyOnceAtTheEnd) {
+  Line line("question=What?");
+  line.push(0, 5);
+  line.end();
+  ASSERT_TRUE(line.wait_for_eos());
+  const BufferPtr text(gst_harness_pull(line.h()));
+  GstMapInfo map;
+  gst_buffer_map(text.get(), &map, GST_MAP_READ);
+  EXPECT_EQ(std::string(reinterpret_cast<char*>(map.data), map.size),
+            "5 frames, 720 tokens, brightness 100");
+  gst_buffer_unmap(text.get(), &map);
+  EXPECT_EQ(GST_BUFFER_PTS(text.get()), 4 * kFrame);
+  EXPECT_TRUE(GST_BUFFER_DURATION_IS_VALID(text.get()));
+  const MessagePtr answer = line.answer();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(number_of(answer, "version"), 1);
+  EXPECT_EQ(text_of(answer, "id"), "q1");
+  EXPECT_EQ(text_of(answer, "question"), "What?");
+  EXPECT_EQ(text_of(answer, "text"), "5 frames, 720 tokens, brightness 100");
+  EXPECT_EQ(text_of(answer, "finish"), "stop");
+  EXPECT_EQ(text_of(answer, "stream"), "0");
+  EXPECT_EQ(text_of(answer, "uid").size(), 36U);
+  EXPECT_EQ(seconds_of(answer, "asked_at"), 0.16);
+  EXPECT_EQ(seconds_of(answer, "from"), 0);
+  EXPECT_EQ(seconds_of(answer, "to"), 0.16);
+  EXPECT_EQ(number_of(answer, "frames"), 5);
+  EXPECT_EQ(number_of(answer, "visual_tokens"), 720);
+}
+
+TEST(Llm, AsksEveryIntervalAboutWhatWasSeenUntilThen) {
+  Line line("question=What? interval=0.2");
+  line.push(0, 15);
+  line.end();
+  ASSERT_TRUE(line.wait_for_eos());
+  for (const auto& [asked_at, frames] : {std::pair{0.2, 6}, {0.4, 7}, {0.6, 7}}) {
+    const MessagePtr answer = line.answer();
+    ASSERT_TRUE(answer);
+    EXPECT_DOUBLE_EQ(*seconds_of(answer, "asked_at"), asked_at);
+    EXPECT_EQ(number_of(answer, "frames"), frames);  // at most 7 fit the window of 1024 tokens
+    EXPECT_LE(*seconds_of(answer, "to"), asked_at);
+    EXPECT_EQ(text_of(answer, "id"), "q1");
+  }
+  EXPECT_EQ(gst_harness_buffers_in_queue(line.h()), 3U);
+}
+
+TEST(Llm, AsksAtATimeOnceAllFramesUpToItAreSeenAndNoLaterOne) {
+  Line line("");
+  const std::string on_a_frame = line.ask_at("On?", 2 * kFrame);
+  const std::string between = line.ask_at("Between?", 3 * kFrame + 1);
+  const std::string never_reached = line.ask_at("Late?", 100 * GST_SECOND);
+  const std::string at_the_end = line.ask_at("End?", GST_CLOCK_TIME_NONE);
+  line.push(0, 6);
+  line.end();
+  for (const auto& [id, to] :
+       {std::pair{on_a_frame, 0.08}, {between, 0.12}, {never_reached, 0.2}, {at_the_end, 0.2}}) {
+    const MessagePtr answer = line.answer();
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(text_of(answer, "id"), id);
+    EXPECT_DOUBLE_EQ(*seconds_of(answer, "to"), to);
+  }
+}
+
+TEST(Llm, AsksAtOnceOnTheSignalFromAnyThread) {
+  Line line("");
+  line.push(0, 3);
+  ASSERT_TRUE(eventually([&] { return line.count("frames") == 3; }));
+  std::string id;
+  std::thread([&] { id = line.ask("Now?"); }).join();
+  const MessagePtr answer = line.answer();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(text_of(answer, "id"), id);
+  EXPECT_EQ(number_of(answer, "frames"), 3);
+  EXPECT_DOUBLE_EQ(*seconds_of(answer, "asked_at"), 0.08);
+}
+
+TEST(Llm, HoldsAQuestionThatCameBeforeTheFirstFrame) {
+  Line line("");
+  const std::string id = line.ask("First?");
+  line.push(0, 2);
+  const MessagePtr answer = line.answer();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(text_of(answer, "id"), id);
+  EXPECT_EQ(number_of(answer, "frames"), 1);
+}
+
+TEST(Llm, AnswersInTheOrderOfAsking) {
+  Line line("");
+  line.push(0, 2);
+  ASSERT_TRUE(eventually([&] { return line.count("frames") == 2; }));
+  std::vector<std::string> asked;
+  for (int i = 0; i < 20; ++i) asked.push_back(line.ask("What?"));
+  for (const std::string& id : asked) EXPECT_EQ(text_of(line.answer(), "id"), id);
+}
+
+TEST(Llm, StillAnswersBehindTheEnd) {
+  Line line("question=What?");
+  line.push(0, 2);
+  line.end();
+  ASSERT_TRUE(line.wait_for_eos());
+  line.answer();
+  const std::string id = line.ask("And now?");
+  EXPECT_EQ(text_of(line.answer(), "id"), id);
+}
+
+TEST(Llm, PostsPiecesThatMakeUpTheAnswer) {
+  Line line("question=What?");
+  line.push(0, 2);
+  line.end();
+  ASSERT_TRUE(line.wait_for_eos());
+  std::string pieces;
+  std::string text;
+  for (const MessagePtr& message : line.bus().rest()) {
+    if (name_of(message) == "m3-answer-piece") {
+      EXPECT_TRUE(text.empty());
+      pieces += text_of(message, "text");
+    }
+    if (name_of(message) == "m3-answer") text = text_of(message, "text");
+  }
+  EXPECT_EQ(pieces, text);
+  EXPECT_EQ(text, "2 frames, 288 tokens, brightness 100");
+}
+
+TEST(Llm, CancelsWhatIsBeingAnsweredAndWhatIsScheduled) {
+  Line line("", "fake:delay_ms=50,tokens=1000");
+  line.push(0, 2);
+  ASSERT_TRUE(eventually([&] { return line.count("frames") == 2; }));
+  const std::string id = line.ask("Long?");
+  ASSERT_TRUE(line.bus().next("m3-answer-piece"));
+  EXPECT_TRUE(line.cancel(id));
+  const MessagePtr answer = line.answer();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(text_of(answer, "finish"), "cancelled");
+  EXPECT_FALSE(line.cancel(id));
+  const std::string later = line.ask_at("Later?", GST_SECOND);
+  EXPECT_TRUE(line.cancel(later));
+  line.end();
+  ASSERT_TRUE(line.wait_for_eos());
+  EXPECT_FALSE(line.bus().next("m3-answer", milliseconds(0)));
+  EXPECT_EQ(gst_harness_buffers_in_queue(line.h()), 0U);
+}
+
+TEST(Llm, RefusesMoreQuestionsThanItCanHold) {
+  Line line("", "fake:delay_ms=50,tokens=1000");
+  line.push(0, 2);
+  ASSERT_TRUE(eventually([&] { return line.count("frames") == 2; }));
+  int taken = 0;
+  while (taken < 1000 && !line.ask("What?").empty()) ++taken;
+  EXPECT_EQ(taken, 64);
+}
+
+TEST(Llm, AFlushAbortsAnswersAndForgetsTheStream) {
+  Line line("question=What?", "fake:delay_ms=50,tokens=1000");
+  line.push(10, 15);
+  ASSERT_TRUE(eventually([&] { return line.count("frames") == 5; }));
+  const std::string id = line.ask("Long?");
+  ASSERT_TRUE(line.bus().next("m3-answer-piece"));
+  const auto began = std::chrono::steady_clock::now();
+  gst_harness_push_event(line.h(), gst_event_new_flush_start());
+  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(1000));
+  const MessagePtr aborted = line.answer();
+  EXPECT_EQ(text_of(aborted, "id"), id);
+  EXPECT_EQ(text_of(aborted, "finish"), "cancelled");
+  gst_harness_push_event(line.h(), gst_event_new_flush_stop(TRUE));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(line.h(), gst_event_new_segment(&segment));
+  line.push(100, 102);
+  ASSERT_TRUE(eventually([&] { return line.count("frames") == 7; }));
+  line.cancel(line.ask("After?"));
+  const MessagePtr answer = line.answer();
+  ASSERT_TRUE(answer);
+  EXPECT_DOUBLE_EQ(*seconds_of(answer, "asked_at"), 4.04);
+  EXPECT_FALSE(seconds_of(answer, "from") && *seconds_of(answer, "from") < 4);
+}
+
+TEST(Llm, ForgetsOneStreamWhenAnotherBegins) {
+  Line line("question=What?");
+  line.push(0, 5);
+  gst_harness_push_event(line.h(), gst_event_new_stream_start("another"));
+  gst_harness_push_event(line.h(), gst_event_new_caps(CapsPtr(gst_caps_from_string(kVideo)).get()));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(line.h(), gst_event_new_segment(&segment));
+  line.push(0, 2);
+  line.end();
+  ASSERT_TRUE(line.wait_for_eos());
+  EXPECT_EQ(number_of(line.answer(), "frames"), 5);
+  EXPECT_EQ(number_of(line.answer(), "frames"), 2);
+  EXPECT_EQ(line.count("frames"), 2U);
+}
+
+TEST(Llm, ForgetsTheWindowWhenASegmentGoesBack) {
+  Line line("");
+  line.push(10, 15);
+  ASSERT_TRUE(eventually([&] { return line.count("frames") == 5; }));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(line.h(), gst_event_new_segment(&segment));
+  line.push(0, 2);
+  ASSERT_TRUE(eventually([&] { return line.count("frames") == 7; }));
+  line.ask("What?");
+  const MessagePtr answer = line.answer();
+  EXPECT_EQ(number_of(answer, "frames"), 2);
+  EXPECT_EQ(seconds_of(answer, "from"), 0);
+}
+
+TEST(Llm, WritesJsonLinesWhenDownstreamTakesThem) {
+  Line line("question=What? stream=yard ! capsfilter caps=application/json");
+  line.push(0, 2);
+  line.end();
+  ASSERT_TRUE(line.wait_for_eos());
+  const BufferPtr buffer(gst_harness_pull(line.h()));
+  GstMapInfo map;
+  gst_buffer_map(buffer.get(), &map, GST_MAP_READ);
+  const std::string text(reinterpret_cast<char*>(map.data), map.size);
+  gst_buffer_unmap(buffer.get(), &map);
+  ASSERT_TRUE(text.ends_with("}\n"));
+  const auto json = nlohmann::json::parse(text);
+  EXPECT_EQ(json["type"], "answer");
+  EXPECT_EQ(json["stream"], "yard");
+  EXPECT_EQ(json["text"], "2 frames, 288 tokens, brightness 100");
+  EXPECT_EQ(json["asked_at"], 0.04);
+}
+
+TEST(Llm, SendsTextWithCapsAndSegmentOfItsOwn) {
+  Line line("question=What?");
+  line.push(0, 2);
+  line.end();
+  std::vector<GstEventType> order;
+  for (;;) {
+    const EventPtr event(gst_harness_pull_event(line.h()));
+    ASSERT_TRUE(event);
+    if (GST_EVENT_TYPE(event.get()) == GST_EVENT_CAPS) {
+      GstCaps* caps = nullptr;
+      gst_event_parse_caps(event.get(), &caps);
+      EXPECT_TRUE(gst_structure_has_name(gst_caps_get_structure(caps, 0), "text/x-raw"));
+    }
+    if (GST_EVENT_TYPE(event.get()) == GST_EVENT_GAP) continue;
+    order.push_back(GST_EVENT_TYPE(event.get()));
+    if (order.back() == GST_EVENT_EOS) break;
+  }
+  EXPECT_EQ(order, (std::vector{GST_EVENT_STREAM_START, GST_EVENT_CAPS, GST_EVENT_SEGMENT,
+                                GST_EVENT_EOS}));
+}
+
+TEST(Llm, ReportsAQuestionThatTheEngineCannotAnswer) {
+  Line line("question=What?", "fake:fail=ask");
+  line.push(0, 2);
+  line.end();
+  ASSERT_TRUE(line.wait_for_eos());
+  const MessagePtr answer = line.answer();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(text_of(answer, "finish"), "error");
+  EXPECT_FALSE(text_of(answer, "error").empty());
+  EXPECT_EQ(gst_harness_buffers_in_queue(line.h()), 0U);
+}
+
+TEST(Llm, SaysThatAStreamWithoutFramesCannotBeAskedAbout) {
+  Line line("question=What?");
+  line.end();
+  ASSERT_TRUE(line.wait_for_eos());
+  const MessagePtr answer = line.answer();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(text_of(answer, "finish"), "error");
+  EXPECT_EQ(text_of(answer, "error"), "The stream ended before a frame of it was looked at");
+}
+
+TEST(Llm, RefusesTokensOfAModelThatIsNotOpen) {
+  const HarnessPtr h = harness("m3llm");
+  Bus bus(h->element);
+  gst_harness_set_src_caps_str(h.get(), "application/x-m3-tokens, model-id=0123456789abcdef");
+  const MessagePtr error = bus.next(GST_MESSAGE_ERROR);
+  ASSERT_TRUE(error);
+  EXPECT_NE(error_of(error).find("0123456789abcdef"), std::string::npos);
+}
+
+TEST(Llm, RefusesToStartWithWhatThisVersionCannotDo) {
+  for (const char* properties : {"memory-location=/tmp", "answer-format=json"}) {
+    GstElement* made = gst_parse_launch((std::string("m3llm ") + properties).c_str(), nullptr);
+    const ElementPtr element(GST_ELEMENT(gst_object_ref_sink(made)));
+    Bus bus(element.get());
+    EXPECT_EQ(gst_element_set_state(element.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+    const MessagePtr error = bus.next(GST_MESSAGE_ERROR);
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error_of(error).rfind(properties, 0), 0U) << error_of(error);
+    gst_element_set_state(element.get(), GST_STATE_NULL);
+  }
+}
+
+TEST(Llm, HandsItsSettingsToTheModel) {
+  Line line(
+      "question=What? max-new-tokens=77 temperature=0.5 top-p=0.9 seed=11 stop=\"<A, B>\" "
+      "system-prompt=Be window-tokens=300",
+      "fake:say=settings");
+  line.push(0, 1);
+  line.end();
+  ASSERT_TRUE(line.wait_for_eos());
+  const std::string text = text_of(line.answer(), "text");
+  for (const char* setting : {"77", "0.5", "0.9", "11", "A", "B", "Be", "300"}) {
+    EXPECT_NE(text.find(setting), std::string::npos) << setting << " in " << text;
+  }
+}
+
+TEST(Llm, DropsFramesThatALiveStreamCannotWaitForAndCountsThem) {
+  const HarnessPtr encode = harness("m3encode model=fake:append_ms=100");
+  gst_harness_set_src_caps_str(encode.get(), kVideo);
+  std::vector<BufferPtr> tokens;
+  for (int i = 0; i < 20; ++i) {
+    gst_harness_push(encode.get(), picture(kVideo, i).release());
+    tokens.emplace_back(gst_harness_pull(encode.get()));
+  }
+  const HarnessPtr h = harness("m3llm when-busy=drop");
+  Bus bus(h->element);
+  gst_harness_set_src_caps(h.get(), gst_pad_get_current_caps(encode->sinkpad));
+  for (BufferPtr& buffer : tokens) {
+    EXPECT_EQ(gst_harness_push(h.get(), buffer.release()), GST_FLOW_OK);
+  }
+  GstStructure* structure = nullptr;
+  g_object_get(h->element, "stats", &structure, nullptr);
+  const StructurePtr stats(structure);
+  const auto count = [&](const char* field) {
+    guint64 value = 0;
+    gst_structure_get_uint64(stats.get(), field, &value);
+    return value;
+  };
+  EXPECT_EQ(count("frames"), 20U);
+  EXPECT_GE(count("frames_encoded"), 8U);  // as many as the inbox holds
+  EXPECT_GT(count("frames_dropped"), 0U);
+  EXPECT_EQ(count("frames_encoded") + count("frames_dropped"), 20U);
+  EXPECT_EQ(count("visual_tokens"), 144 * count("frames_encoded"));
+  guint64 told = 0;
+  for (const MessagePtr& message : bus.rest()) {
+    told += GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_QOS;
+  }
+  EXPECT_EQ(told, count("frames_dropped"));
+}
+
+}  // namespace
+}  // namespace m3::test

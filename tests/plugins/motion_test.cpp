@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/plugins/gst_test.h"
+
+namespace m3::test {
+namespace {
+
+constexpr char kLarge[] = "video/x-raw, format=I420, width=320, height=240, framerate=25/1";
+
+// A picture with a bright square of a quarter of its height, its left edge at `x`.
+BufferPtr square_at(int index, int x) {
+  BufferPtr buffer = picture(kLarge, index, 40);
+  GstMapInfo map;
+  gst_buffer_map(buffer.get(), &map, GST_MAP_WRITE);
+  for (int row = 90; row < 150; ++row) std::fill_n(map.data + row * 320 + x, 60, 220);
+  gst_buffer_unmap(buffer.get(), &map);
+  return buffer;
+}
+
+TEST(Motion, AttachesWhatMoves) {
+  const HarnessPtr h = harness("m3motion");
+  gst_harness_set_src_caps_str(h.get(), kLarge);
+  const auto motion_of = [&](BufferPtr in) {
+    const BufferPtr out(gst_harness_push_and_pull(h.get(), in.release()));
+    return activity_in(out.get()) ? activity_in(out.get())->activity.motion : -1;
+  };
+  double most = 0;
+  for (int i = 0; i < 25; ++i) most = motion_of(square_at(i, 20));
+  EXPECT_EQ(most, 0);
+  for (int i = 25; i < 50; ++i) most = std::max(most, motion_of(square_at(i, 20 + 8 * (i - 25))));
+  EXPECT_GT(most, 0.06);
+}
+
+TEST(Motion, PassesTimesFlagsAndForeignMetasOn) {
+  const HarnessPtr h = harness("m3motion");
+  gst_harness_set_src_caps_str(h.get(), kVideo);
+  BufferPtr in = picture(kVideo, 7);
+  GST_BUFFER_OFFSET(in.get()) = 42;
+  GST_BUFFER_FLAG_SET(in.get(), GST_BUFFER_FLAG_GAP);
+  GST_BUFFER_FLAG_SET(in.get(), GST_BUFFER_FLAG_MARKER);
+  const CapsPtr reference(gst_caps_new_empty_simple("timestamp/x-test"));
+  gst_buffer_add_reference_timestamp_meta(in.get(), reference.get(), 5, GST_CLOCK_TIME_NONE);
+  const BufferPtr out(gst_harness_push_and_pull(h.get(), in.release()));
+  EXPECT_EQ(GST_BUFFER_PTS(out.get()), 7 * kFrame);
+  EXPECT_EQ(GST_BUFFER_DURATION(out.get()), kFrame);
+  EXPECT_EQ(GST_BUFFER_OFFSET(out.get()), 42U);
+  EXPECT_TRUE(GST_BUFFER_FLAG_IS_SET(out.get(), GST_BUFFER_FLAG_GAP));
+  EXPECT_TRUE(GST_BUFFER_FLAG_IS_SET(out.get(), GST_BUFFER_FLAG_MARKER));
+  EXPECT_TRUE(gst_buffer_get_reference_timestamp_meta(out.get(), nullptr));
+}
+
+TEST(Motion, SharesThePictureWithTheOtherBranchAndWritesNothingToIt) {
+  const HarnessPtr h = harness("m3motion");
+  gst_harness_set_src_caps_str(h.get(), kVideo);
+  const BufferPtr in = picture(kVideo, 0);
+  // The second reference is what a tee keeps for its other branch.
+  const BufferPtr out(gst_harness_push_and_pull(h.get(), gst_buffer_ref(in.get())));
+  EXPECT_NE(in.get(), out.get());
+  EXPECT_EQ(gst_buffer_peek_memory(in.get(), 0), gst_buffer_peek_memory(out.get(), 0));
+  EXPECT_TRUE(activity_in(out.get()));
+  EXPECT_FALSE(activity_in(in.get()));
+}
+
+TEST(Motion, ReadsOddSizesPaddedRowsAndCrops) {
+  const HarnessPtr h = harness("m3motion");
+  const std::string caps = "video/x-raw, format=NV12, width=37, height=23, framerate=25/1";
+  gst_harness_set_src_caps_str(h.get(), caps.c_str());
+  BufferPtr in(gst_buffer_new_allocate(nullptr, 64 * 23 + 64 * 12, nullptr));
+  gst_buffer_memset(in.get(), 0, 100, 64 * 35);
+  gsize offset[GST_VIDEO_MAX_PLANES] = {0, 64 * 23};
+  gint stride[GST_VIDEO_MAX_PLANES] = {64, 64};
+  gst_buffer_add_video_meta_full(in.get(), GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_NV12, 37, 23,
+                                 2, offset, stride);
+  GstVideoCropMeta* crop = gst_buffer_add_video_crop_meta(in.get());
+  crop->x = 3;
+  crop->y = 1;
+  crop->width = 30;
+  crop->height = 21;
+  GST_BUFFER_PTS(in.get()) = 0;
+  const BufferPtr out(gst_harness_push_and_pull(h.get(), in.release()));
+  ASSERT_TRUE(activity_in(out.get()));
+  EXPECT_EQ(activity_in(out.get())->activity.signature[0], 100);
+}
+
+TEST(Motion, MeasuresEachSizeAndFormatOfAChangingStream) {
+  const HarnessPtr h = harness("m3motion");
+  int index = 0;
+  for (const char* caps : {"video/x-raw, format=I420, width=64, height=48, framerate=25/1",
+                           "video/x-raw, format=RGB, width=33, height=17, framerate=25/1",
+                           "video/x-raw, format=NV12, width=320, height=240, framerate=25/1"}) {
+    gst_harness_set_src_caps_str(h.get(), caps);
+    const BufferPtr out(gst_harness_push_and_pull(h.get(), picture(caps, index++).release()));
+    ASSERT_TRUE(activity_in(out.get())) << caps;
+  }
+}
+
+TEST(Motion, ComparesNothingAcrossAFlush) {
+  const HarnessPtr h = harness("m3motion");
+  gst_harness_set_src_caps_str(h.get(), kVideo);
+  const BufferPtr first(gst_harness_push_and_pull(h.get(), picture(kVideo, 0, 30).release()));
+  const double motion_of_a_first_frame = activity_in(first.get())->activity.motion;
+  gst_harness_push_event(h.get(), gst_event_new_flush_start());
+  gst_harness_push_event(h.get(), gst_event_new_flush_stop(TRUE));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(h.get(), gst_event_new_segment(&segment));
+  const BufferPtr next(gst_harness_push_and_pull(h.get(), picture(kVideo, 1, 200).release()));
+  EXPECT_EQ(activity_in(next.get())->activity.motion, motion_of_a_first_frame);
+}
+
+TEST(Motion, RefusesABufferThatDoesNotFitItsCaps) {
+  const HarnessPtr h = harness("m3motion");
+  Bus bus(h->element);
+  gst_harness_set_src_caps_str(h.get(), kVideo);
+  EXPECT_EQ(gst_harness_push(h.get(), gst_buffer_new_allocate(nullptr, 10, nullptr)),
+            GST_FLOW_ERROR);
+  const MessagePtr error = bus.next(GST_MESSAGE_ERROR);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error_of(error),
+            "A buffer of 10 bytes cannot be read as 64x48 I420; its size does not fit its caps");
+  EXPECT_FALSE(bus.next(GST_MESSAGE_ERROR, std::chrono::milliseconds(0)));
+}
+
+}  // namespace
+}  // namespace m3::test
