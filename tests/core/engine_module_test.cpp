@@ -1,10 +1,8 @@
 #include <dlfcn.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -12,29 +10,27 @@
 #include "core/engine.h"
 #include "core/error.h"
 #include "tests/support/error_of.h"
+#include "tests/support/temporary_folder.h"
 
 namespace m3 {
 namespace {
 
 namespace fs = std::filesystem;
 using test::error_of;
+using test::TemporaryFolder;
 
 class EngineModuleTest : public testing::Test {
  protected:
   void SetUp() override {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
-    std::string name = (fs::temp_directory_path() / "m3-module-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    set_path(folder_.string());
+    set_path(folder_.path());
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   // Where the module is searched, beside the folder of an installed one.
   static void set_path(const std::string& path) { setenv("M3_ENGINE_PATH", path.c_str(), 1); }
   // A folder that holds `module` under the engine module's name.
   std::string with(const std::string& module) const {
-    const fs::path made = folder_ / module;
+    const fs::path made = fs::path(folder_.path()) / module;
     fs::create_directory(made);
     fs::copy_file(fs::path(M3_TEST_MODULES) / ("lib" + module + ".so"),
                   made / "libm3engine-torch.so");
@@ -51,7 +47,7 @@ class EngineModuleTest : public testing::Test {
     return error_of([] { shared_engine({.model = "default"}); });
   }
 
-  fs::path folder_;
+  const TemporaryFolder folder_;
 };
 
 TEST_F(EngineModuleTest, OpensTheFirstModuleOnThePath) {
@@ -61,21 +57,21 @@ TEST_F(EngineModuleTest, OpensTheFirstModuleOnThePath) {
 
 TEST_F(EngineModuleTest, NoModuleIsOneClearError) {
   if (fs::exists(M3_MODULE_DIR "/libm3engine-torch.so")) GTEST_SKIP() << "one is installed";
-  set_path("/nowhere:" + folder_.string());
+  set_path("/nowhere:" + folder_.path());
   const Error error = open_error();
   EXPECT_EQ(error.code(), ErrorCode::kNotFound);
   EXPECT_EQ(std::string(error.what()),
-            "The engine module libm3engine-torch.so is in none of: /nowhere, " + folder_.string() +
+            "The engine module libm3engine-torch.so is in none of: /nowhere, " + folder_.path() +
                 ", " M3_MODULE_DIR
                 ". Build the project with libtorch (scripts/setup prepares it) or set "
                 "M3_ENGINE_PATH to the folder that holds the module");
 }
 
 TEST_F(EngineModuleTest, AFileThatIsNoLibraryIsOneClearError) {
-  std::ofstream(folder_ / "libm3engine-torch.so") << "hello, I am no library at all\n";
+  folder_.write("libm3engine-torch.so", "hello, I am no library at all\n");
   const Error error = open_error();
   EXPECT_EQ(error.code(), ErrorCode::kMismatch);
-  EXPECT_NE(std::string(error.what()).find(folder_.string()), std::string::npos) << error.what();
+  EXPECT_NE(std::string(error.what()).find(folder_.path()), std::string::npos) << error.what();
 }
 
 TEST_F(EngineModuleTest, ALibraryThatIsNoModuleIsOneClearError) {
@@ -114,12 +110,12 @@ TEST_F(EngineModuleTest, AnotherLibtorchInTheProcessIsRefused) {
       {
         const std::string folder = with("torch_module");
         const std::string own = put_torch(folder);
-        const std::string other = put_torch((folder_ / "other").string());
+        const std::string other = put_torch(folder_.path() + "/other");
         set_path(folder);
         const bool mapped = dlopen(other.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr;
         const Error error = open_error();
         const std::string text = error.what();
-        fs::remove_all(folder_);
+        fs::remove_all(folder_.path());
         exit_with(mapped && error.code() == ErrorCode::kMismatch &&
                       text.find("had already loaded " + other) != std::string::npos &&
                       text.find("was built with " + own) != std::string::npos,
@@ -136,7 +132,7 @@ TEST_F(EngineModuleTest, TheSameLibtorchInTheProcessIsShared) {
         set_path(folder);
         const bool mapped = dlopen(own.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr;
         const std::string name = shared_engine({.model = "default"})->info().name;
-        fs::remove_all(folder_);
+        fs::remove_all(folder_.path());
         exit_with(mapped && name == "fake:grid=6", name);
       },
       testing::ExitedWithCode(0), "");

@@ -1,10 +1,6 @@
 #include "core/vision/image_file.h"
 
-#include <unistd.h>
-
 #include <array>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -16,13 +12,14 @@
 #include "core/error.h"
 #include "tests/support/error_of.h"
 #include "tests/support/fnv1a.h"
+#include "tests/support/temporary_folder.h"
 
 namespace m3 {
 namespace {
 
-namespace fs = std::filesystem;
 using test::error_of;
 using test::fnv1a;
+using test::TemporaryFolder;
 
 std::string golden(const std::string& name) {
   return std::string(M3_GOLDEN_DIR) + "/pictures/" + name;
@@ -35,28 +32,21 @@ std::string bytes_of(const std::string& path) {
 
 class ImageFile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "m3-image-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    testing::internal::CaptureStderr();
-  }
+  void SetUp() override { testing::internal::CaptureStderr(); }
   void TearDown() override {
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "the decoders keep quiet";
-    fs::remove_all(folder_);
   }
 
-  std::string written(const std::string& bytes) const {
-    const std::string path = (folder_ / "picture").string();
-    fs::remove(path);  // overwriting a file may wait for the disk
-    std::ofstream(path, std::ios::binary) << bytes;
-    return path;
+  // A new file each time: overwriting one may wait for the disk.
+  std::string written(const std::string& bytes) {
+    return folder_.write("picture" + std::to_string(++files_), bytes);
   }
-  ErrorCode code_of(const std::string& bytes) const {
+  ErrorCode code_of(const std::string& bytes) {
     return error_of([&] { read_image(written(bytes)); }).code();
   }
 
-  fs::path folder_;
+  const TemporaryFolder folder_;
+  int files_ = 0;
 };
 
 // Big-endian, as PNG writes it.
@@ -111,9 +101,9 @@ TEST_F(ImageFile, NamesTheFileAndWhatIsWrong) {
 }
 
 TEST_F(ImageFile, RefusesWhatIsNoPicture) {
-  EXPECT_EQ(error_of([&] { read_image((folder_ / "missing.png").string()); }).code(),
+  EXPECT_EQ(error_of([&] { read_image(folder_.path() + "/missing.png"); }).code(),
             ErrorCode::kNotFound);
-  EXPECT_EQ(error_of([&] { read_image(folder_.string()); }).code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(error_of([&] { read_image(folder_.path()); }).code(), ErrorCode::kCorrupt);
   EXPECT_EQ(code_of(""), ErrorCode::kCorrupt);
   EXPECT_EQ(code_of("GIF89a"), ErrorCode::kUnsupported);
   EXPECT_EQ(error_of([] { read_image(golden("cmyk.jpg")); }).code(), ErrorCode::kUnsupported);
