@@ -138,11 +138,6 @@ EncodeSettings Encoder::settings() const {
   return settings_;
 }
 
-void Encoder::set_settings(const EncodeSettings& settings) {
-  const std::lock_guard lock(mutex_);
-  settings_ = settings;
-}
-
 void Encoder::load() {
   const EncodeSettings settings = this->settings();
   if (!settings.mmproj.empty()) {

@@ -33,7 +33,12 @@ class Encoder {
 
   // Any thread.
   EncodeSettings settings() const;
-  void set_settings(const EncodeSettings& settings);
+  // Two threads may change two properties at once: neither is lost.
+  template <typename Change>
+  void change_settings(const Change& change) {
+    const std::lock_guard lock(mutex_);
+    change(settings_);
+  }
 
   // State changes. load() may throw Error; the load itself goes on behind it and posts what goes
   // wrong.

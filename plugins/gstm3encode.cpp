@@ -69,35 +69,35 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(m3encode, "m3encode", GST_RANK_NONE, GST_T
 
 static void gst_m3_encode_set_property(GObject* object, guint id, const GValue* value,
                                        GParamSpec* spec) {
-  m3::Encoder& impl = *GST_M3_ENCODE(object)->impl;
-  m3::EncodeSettings settings = impl.settings();
-  switch (id) {
-    case PROP_MODEL:
-      settings.engine.model = m3::text_of(value);
-      break;
-    case PROP_MMPROJ:
-      settings.mmproj = m3::text_of(value);
-      break;
-    case PROP_DEVICE:
-      settings.engine.device = m3::text_of(value);
-      break;
-    case PROP_DTYPE:
-      settings.engine.dtype = m3::text_of(value);
-      break;
-    case PROP_THREADS:
-      settings.engine.threads = g_value_get_int(value);
-      break;
-    case PROP_KEEP_SCALE:
-      settings.keep_scale = g_value_get_int(value);
-      break;
-    case PROP_WHEN_BUSY:
-      settings.when_busy = static_cast<GstM3WhenBusy>(g_value_get_enum(value));
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-      return;
-  }
-  impl.set_settings(settings);
+  bool known = true;
+  GST_M3_ENCODE(object)->impl->change_settings([&](m3::EncodeSettings& settings) {
+    switch (id) {
+      case PROP_MODEL:
+        settings.engine.model = m3::text_of(value);
+        break;
+      case PROP_MMPROJ:
+        settings.mmproj = m3::text_of(value);
+        break;
+      case PROP_DEVICE:
+        settings.engine.device = m3::text_of(value);
+        break;
+      case PROP_DTYPE:
+        settings.engine.dtype = m3::text_of(value);
+        break;
+      case PROP_THREADS:
+        settings.engine.threads = g_value_get_int(value);
+        break;
+      case PROP_KEEP_SCALE:
+        settings.keep_scale = g_value_get_int(value);
+        break;
+      case PROP_WHEN_BUSY:
+        settings.when_busy = static_cast<GstM3WhenBusy>(g_value_get_enum(value));
+        break;
+      default:
+        known = false;
+    }
+  });
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 
 static void gst_m3_encode_get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {

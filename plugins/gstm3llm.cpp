@@ -111,56 +111,56 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(m3llm, "m3llm", GST_RANK_NONE, GST_TYPE_M3
 
 static void gst_m3_llm_set_property(GObject* object, guint id, const GValue* value,
                                     GParamSpec* spec) {
-  m3::Responder& impl = *GST_M3_LLM(object)->impl;
-  m3::ResponderSettings settings = impl.settings();
-  switch (id) {
-    case PROP_WINDOW_TOKENS:
-      settings.window_tokens = g_value_get_int(value);
-      break;
-    case PROP_MEMORY_LOCATION:
-      settings.memory_location = m3::text_of(value);
-      break;
-    case PROP_QUESTION:
-      settings.question = m3::text_of(value);
-      break;
-    case PROP_INTERVAL:
-      settings.interval = g_value_get_double(value);
-      break;
-    case PROP_SYSTEM_PROMPT:
-      settings.system_prompt = m3::text_of(value);
-      break;
-    case PROP_MAX_NEW_TOKENS:
-      settings.max_new_tokens = g_value_get_int(value);
-      break;
-    case PROP_TEMPERATURE:
-      settings.temperature = g_value_get_double(value);
-      break;
-    case PROP_TOP_P:
-      settings.top_p = g_value_get_double(value);
-      break;
-    case PROP_SEED:
-      settings.seed = g_value_get_uint64(value);
-      break;
-    case PROP_STOP:
-      settings.stop = texts_of(value);
-      break;
-    case PROP_ANSWER_FORMAT:
-      settings.answer_format = m3::text_of(value);
-      break;
-    case PROP_WHEN_BUSY:
-      settings.when_busy = static_cast<GstM3WhenBusy>(g_value_get_enum(value));
-      break;
-    case PROP_FRAME_MESSAGES:
-      settings.frame_messages = g_value_get_boolean(value);
-      break;
-    case PROP_STREAM:
-      settings.stream = m3::text_of(value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-      return;
-  }
-  impl.set_settings(settings);
+  bool known = true;
+  GST_M3_LLM(object)->impl->change_settings([&](m3::ResponderSettings& settings) {
+    switch (id) {
+      case PROP_WINDOW_TOKENS:
+        settings.window_tokens = g_value_get_int(value);
+        break;
+      case PROP_MEMORY_LOCATION:
+        settings.memory_location = m3::text_of(value);
+        break;
+      case PROP_QUESTION:
+        settings.question = m3::text_of(value);
+        break;
+      case PROP_INTERVAL:
+        settings.interval = g_value_get_double(value);
+        break;
+      case PROP_SYSTEM_PROMPT:
+        settings.system_prompt = m3::text_of(value);
+        break;
+      case PROP_MAX_NEW_TOKENS:
+        settings.max_new_tokens = g_value_get_int(value);
+        break;
+      case PROP_TEMPERATURE:
+        settings.temperature = g_value_get_double(value);
+        break;
+      case PROP_TOP_P:
+        settings.top_p = g_value_get_double(value);
+        break;
+      case PROP_SEED:
+        settings.seed = g_value_get_uint64(value);
+        break;
+      case PROP_STOP:
+        settings.stop = texts_of(value);
+        break;
+      case PROP_ANSWER_FORMAT:
+        settings.answer_format = m3::text_of(value);
+        break;
+      case PROP_WHEN_BUSY:
+        settings.when_busy = static_cast<GstM3WhenBusy>(g_value_get_enum(value));
+        break;
+      case PROP_FRAME_MESSAGES:
+        settings.frame_messages = g_value_get_boolean(value);
+        break;
+      case PROP_STREAM:
+        settings.stream = m3::text_of(value);
+        break;
+      default:
+        known = false;
+    }
+  });
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 
 static void gst_m3_llm_get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {

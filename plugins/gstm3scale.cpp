@@ -85,9 +85,11 @@ class Scale {
     const std::lock_guard lock(mutex_);
     return settings_;
   }
-  void set_settings(const Settings& settings) {
+  // Two threads may change two properties at once: neither is lost.
+  template <typename Change>
+  void change_settings(const Change& change) {
     const std::lock_guard lock(mutex_);
-    settings_ = settings;
+    change(settings_);
   }
   // 0..1, from m3encode, on any thread.
   void set_load(double load) { load_ = load; }
@@ -97,10 +99,9 @@ class Scale {
     const Settings settings = this->settings();
     parse_scale(settings.scale);
     load_ = 0;
-    state_.emplace();
+    state_.emplace().used = settings;
   }
   void stop() { state_.reset(); }
-  bool running() const { return state_.has_value(); }
 
   // Streaming thread.
   void begin_stream() {
@@ -126,7 +127,7 @@ class Scale {
   struct State {  // streaming thread only; lives from start to stop
     m3::FrameTime time;
     m3::ActivitySince since;
-    Settings used;  // what `policy` was made of
+    Settings used;  // the last that fitted: what `policy` was made of, or those of the start
     std::vector<int> ladder = m3::ScalePolicyOptions().ladder;
     bool ask_again = true;  // downstream may know another ladder
     bool live = false;
@@ -186,7 +187,7 @@ void Scale::update_policy() {
   try {
     make_policy(settings);
   } catch (const m3::Error& error) {
-    if (!state.policy || changed) throw;
+    if (settings == state.used) throw;
     // A value that does not fit, set while playing: the old ones stay.
     {
       const std::lock_guard lock(mutex_);
@@ -194,6 +195,7 @@ void Scale::update_policy() {
     }
     GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS, ("%s", error.what()),
                         ("the values before it stay in force"));
+    if (changed) make_policy(Settings(state.used));
   }
 }
 
@@ -234,29 +236,29 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(m3scale, "m3scale", GST_RANK_NONE, GST_TYP
 
 static void gst_m3_scale_set_property(GObject* object, guint id, const GValue* value,
                                       GParamSpec* spec) {
-  Scale& impl = *GST_M3_SCALE(object)->impl;
-  Settings settings = impl.settings();
-  switch (id) {
-    case PROP_FPS:
-      settings.fps = g_value_get_double(value);
-      break;
-    case PROP_SCALE:
-      settings.scale = m3::text_of(value);
-      break;
-    case PROP_BUDGET:
-      settings.budget = g_value_get_double(value);
-      break;
-    case PROP_BURST:
-      settings.burst = g_value_get_double(value);
-      break;
-    case PROP_BUDGET_GROUP:
-      settings.budget_group = m3::text_of(value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-      return;
-  }
-  impl.set_settings(settings);
+  bool known = true;
+  GST_M3_SCALE(object)->impl->change_settings([&](Settings& settings) {
+    switch (id) {
+      case PROP_FPS:
+        settings.fps = g_value_get_double(value);
+        break;
+      case PROP_SCALE:
+        settings.scale = m3::text_of(value);
+        break;
+      case PROP_BUDGET:
+        settings.budget = g_value_get_double(value);
+        break;
+      case PROP_BURST:
+        settings.burst = g_value_get_double(value);
+        break;
+      case PROP_BUDGET_GROUP:
+        settings.budget_group = m3::text_of(value);
+        break;
+      default:
+        known = false;
+    }
+  });
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 
 static void gst_m3_scale_get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {

@@ -34,15 +34,18 @@ ResponderSettings Responder::settings() const {
   return settings_;
 }
 
-void Responder::set_settings(const ResponderSettings& settings) {
+void Responder::change_settings(const std::function<void(ResponderSettings&)>& change) {
+  std::string stream;
   {
     const std::lock_guard lock(mutex_);
-    const bool other_question =
-        settings.question != settings_.question || settings.interval != settings_.interval;
-    settings_ = settings;
-    if (running_ && other_question) schedule_property();
+    const std::string question = settings_.question;
+    const double interval = settings_.interval;
+    change(settings_);
+    const bool other = settings_.question != question || settings_.interval != interval;
+    if (running_ && other) schedule_property();
+    stream = settings_.stream;
   }
-  answers_.set_stream(settings.stream);
+  answers_.set_stream(stream);
 }
 
 EndLine Responder::counts() const {

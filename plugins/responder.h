@@ -6,6 +6,7 @@
 #include <gst/gst.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -48,7 +49,8 @@ class Responder {
 
   // Any thread.
   ResponderSettings settings() const;
-  void set_settings(const ResponderSettings& settings);
+  // Two threads may change two properties at once: neither is lost.
+  void change_settings(const std::function<void(ResponderSettings&)>& change);
   // The id of the question; empty: too many are waiting for their answers.
   std::string ask(const std::string& text);
   std::string ask_at(const std::string& text, guint64 at_ns, guint64 every_ns);
