@@ -1,6 +1,8 @@
 // Finds and opens the engine module, the one library that maps libtorch. It is opened when a model
 // is first needed and never closed, so that scanning the elements stays cheap and works without
-// libtorch. Threads: a free function, safe from any thread.
+// libtorch.
+//
+// Threads: a free function, safe from any thread.
 #pragma once
 
 #include "core/engine.h"

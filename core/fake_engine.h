@@ -16,6 +16,7 @@
 //   say=seen     seen: what is in the window; settings: the question and all that was set, for
 //                tests of pass-through (stop texts are then named and cut nothing)
 //   fail=none    load, encode or ask: that step fails with kDevice
+//
 // Threads: a free function, safe from any thread.
 #pragma once
 

@@ -1,7 +1,9 @@
 // FakeWorker: the fake engine's thread, its queue and the sessions that it serves. Work comes in
 // units: one frame's tokens, one frame into the window, one word of an answer; answers and queued
-// work take turns. Threads: safe from any thread. Sinks are called on the worker's thread. There is
-// one mutex, and nothing of anybody else is called with it held.
+// work take turns.
+//
+// Threads: safe from any thread. Sinks are called on the worker's thread. There is one mutex, and
+// nothing of anybody else is called with it held.
 #pragma once
 
 #include <chrono>

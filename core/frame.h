@@ -1,5 +1,8 @@
-// FrameView: the picture that an element lends to core for the time of one call. Nothing is copied or owned.
-// Threads: a value over borrowed memory; the lender keeps the memory alive and unchanged during the call.
+// FrameView: the picture that an element lends to core for the time of one call. Nothing is copied
+// or owned.
+//
+// Threads: a value over borrowed memory; the lender keeps the memory alive and unchanged during the
+// call.
 #pragma once
 
 #include <array>
@@ -57,8 +60,8 @@ struct FrameView {
   int64_t pts_ns = kNoTime;
 };
 
-// Throws kInvalidArgument when the frame cannot be read as it describes itself: a size, plane, stride or crop that does
-// not fit. Looks at the description only, never at a pixel.
+// Throws kInvalidArgument when the frame cannot be read as it describes itself: a size, plane,
+// stride or crop that does not fit. Looks at the description only, never at a pixel.
 M3_API void check(const FrameView& frame);
 
 // The part of the frame to look at: its crop, or all of it. Always with a size.

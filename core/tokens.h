@@ -1,6 +1,8 @@
-// Tokens: the visual tokens of one frame, immutable and cheap to copy. They hold the finest level that was kept and
-// show one scale of the ladder. Because tokens of a coarse scale are means over equal squares of finer ones
-// (Matryoshka Multimodal Models, arXiv 2405.17430, section 3), every coarser level can be made from the finest exactly.
+// Tokens: the visual tokens of one frame, immutable and cheap to copy. They hold the finest level
+// that was kept and show one scale of the ladder. Because tokens of a coarse scale are means over
+// equal squares of finer ones (Matryoshka Multimodal Models, arXiv 2405.17430, section 3), every
+// coarser level can be made from the finest exactly.
+//
 // Threads: immutable; safe from any thread.
 #pragma once
 
@@ -13,7 +15,8 @@
 
 namespace m3 {
 
-// A square of tokens, row-major, on host or device. Made by an engine; knows how to pool itself where it lies.
+// A square of tokens, row-major, on host or device. Made by an engine; knows how to pool itself
+// where it lies.
 class M3_API TokenStorage {
  public:
   virtual ~TokenStorage();
@@ -22,14 +25,16 @@ class M3_API TokenStorage {
   virtual int dim() const noexcept = 0;   // width of one token: the LLM's width
   virtual size_t bytes() const noexcept = 0;
 
-  // Means over equal squares, giving side `to_grid`, which divides grid(). Stays on the same device.
+  // Means over equal squares, giving side `to_grid`, which divides grid(). Stays on the same
+  // device.
   virtual std::shared_ptr<const TokenStorage> pool(int to_grid) const = 0;
 
   // Copies [grid*grid, dim] as float32 to `out`, whose size must be grid*grid*dim.
   virtual void read(std::span<float> out) const = 0;
 };
 
-// Tokens in host memory, float32. The fake engine makes these; so does anything that reads tokens from bytes.
+// Tokens in host memory, float32. The fake engine makes these; so does anything that reads tokens
+// from bytes.
 class M3_API HostTokens final : public TokenStorage {
  public:
   // values: [grid*grid, dim], row-major. Throws kInvalidArgument when the size does not fit.
@@ -53,20 +58,23 @@ class M3_API Tokens {
   // No tokens: what a reused or skipped frame carries.
   Tokens() = default;
 
-  // Keeps `finest` and shows it whole. ladder: ascending squares (1, 9, 36, ...) that the model was trained for;
-  // finest->grid() squared must be one of them. Throws kInvalidArgument otherwise.
-  Tokens(std::shared_ptr<const TokenStorage> finest, std::shared_ptr<const std::vector<int>> ladder);
+  // Keeps `finest` and shows it whole. ladder: ascending squares (1, 9, 36, ...) that the model was
+  // trained for; finest->grid() squared must be one of them. Throws kInvalidArgument otherwise.
+  Tokens(std::shared_ptr<const TokenStorage> finest,
+         std::shared_ptr<const std::vector<int>> ladder);
 
   bool empty() const noexcept { return finest_ == nullptr; }
   int scale() const noexcept { return scale_; }  // tokens shown; 0 when empty
   int finest_scale() const noexcept;             // tokens kept; 0 when empty
   int dim() const noexcept { return finest_ ? finest_->dim() : 0; }
   std::span<const int> ladder() const noexcept;
-  // The finest scale that is kept and at most `ceiling`; the coarsest when all are above it. 0 when empty.
+  // The finest scale that is kept and at most `ceiling`; the coarsest when all are above it. 0 when
+  // empty.
   int scale_within(int ceiling) const noexcept;
 
-  // The same tokens showing another scale of the ladder, at most finest_scale(). O(1): nothing is computed yet.
-  // Throws kInvalidArgument when `scale` is off the ladder, finer than what is kept, or the tokens are empty.
+  // The same tokens showing another scale of the ladder, at most finest_scale(). O(1): nothing is
+  // computed yet. Throws kInvalidArgument when `scale` is off the ladder, finer than what is kept,
+  // or the tokens are empty.
   Tokens pool_to(int scale) const;
 
   // What is shown: [scale, dim]. Pools from the finest level on each call; nullptr when empty.
@@ -78,7 +86,8 @@ class M3_API Tokens {
   int scale_ = 0;
 };
 
-// Side of a square scale (144 -> 12). Throws kInvalidArgument when `scale` is not a positive square.
+// Side of a square scale (144 -> 12). Throws kInvalidArgument when `scale` is not a positive
+// square.
 M3_API int grid_of(int scale);
 
 }  // namespace m3

@@ -1,5 +1,7 @@
-// WindowLayout: the only place that turns prefix, spans (time, scale) and question into token ids, positions and the
-// rule of who sees whom. Session, trainer and evaluation all use it; its version stands in a model's config.
+// WindowLayout: the only place that turns prefix, spans (time, scale) and question into token ids,
+// positions and the rule of who sees whom. Session, trainer and evaluation all use it; its version
+// stands in a model's config.
+//
 // Threads: immutable; safe from any thread.
 #pragma once
 
@@ -26,8 +28,8 @@ enum class Attention {
 // The place of a visual token in a list of ids.
 inline constexpr int32_t kVisualToken = -200;
 
-// A window written out flat, for one-shot prefill and for training. Segment numbers: 0 prefix, -1, -2, ... spans in
-// order, +1, +2, ... branches (questions that do not see each other).
+// A window written out flat, for one-shot prefill and for training. Segment numbers: 0 prefix, -1,
+// -2, ... spans in order, +1, +2, ... branches (questions that do not see each other).
 struct FlatWindow {
   std::vector<int32_t> ids;        // [S], kVisualToken at visual tokens
   std::vector<int32_t> positions;  // [S]
@@ -52,7 +54,8 @@ class M3_API WindowLayout {
   std::vector<int32_t> question_ids(std::string_view question) const;
   int32_t end_id() const noexcept { return end_id_; }  // ends an answer
 
-  // Positions run on from prefix through the spans into the branch; every branch starts where the last span ends.
+  // Positions run on from prefix through the spans into the branch; every branch starts where the
+  // last span ends.
   FlatWindow flatten(std::string_view system_prompt, const std::vector<SpanShape>& spans,
                      const std::vector<std::string>& questions) const;
   // Whether the token at index `query` attends to the one at `key`.

@@ -1,4 +1,5 @@
 // WindowMemory: which spans stay in a bounded window. This first rule drops the oldest.
+//
 // Threads: one session's memory is used from one thread at a time.
 #pragma once
 
@@ -25,8 +26,8 @@ class M3_API WindowMemory {
 
   const WindowLimits& limits() const noexcept { return limits_; }
 
-  // How many of the oldest spans must leave so that `incoming` fits behind the others. spans: oldest first.
-  // The incoming span always stays, even when it alone is over the limit.
+  // How many of the oldest spans must leave so that `incoming` fits behind the others. spans:
+  // oldest first. The incoming span always stays, even when it alone is over the limit.
   template <typename Spans>
   size_t spans_to_drop(const Spans& spans, SpanSize incoming) const {
     SpanSize sum = incoming;
@@ -34,7 +35,9 @@ class M3_API WindowMemory {
     size_t index = spans.size();
     while (index > 0) {
       const SpanSize& size = spans[index - 1];
-      if (!fits({sum.visual_tokens + size.visual_tokens, sum.marker_tokens + size.marker_tokens}, kept + 1)) break;
+      if (!fits({sum.visual_tokens + size.visual_tokens, sum.marker_tokens + size.marker_tokens},
+                kept + 1))
+        break;
       sum.visual_tokens += size.visual_tokens;
       sum.marker_tokens += size.marker_tokens;
       ++kept;

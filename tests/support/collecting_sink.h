@@ -1,5 +1,7 @@
 // CollectingSink: keeps everything an engine says about one or more questions, and waits for their
-// ends. Threads: safe from any thread.
+// ends.
+//
+// Threads: safe from any thread.
 #pragma once
 
 #include <chrono>

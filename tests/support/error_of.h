@@ -1,5 +1,7 @@
 // error_of: runs a piece of code that must throw m3::Error and hands the error back for EXPECTs on
-// its code and text. Threads: a free function.
+// its code and text.
+//
+// Threads: a free function.
 #pragma once
 
 #include <stdexcept>

@@ -1,5 +1,7 @@
 // fnv1a: a checksum that is written in a line on both sides, here and in the scripts under
-// tests/golden. Threads: a free function.
+// tests/golden.
+//
+// Threads: a free function.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 // Picture: pixels made by formula, in every format of FrameView, with odd sizes and padded rows as
-// real frames have them. Threads: a value.
+// real frames have them.
+//
+// Threads: a value.
 #pragma once
 
 #include <array>
