@@ -22,8 +22,9 @@ constexpr double kMotionStarts = 0.045;
 constexpr double kMotionGoesOn = 0.03;
 constexpr double kHoldSeconds = 0.4;
 
-constexpr double kStartGapSeconds = 0.3;  // between two frames that are shown at once
-constexpr double kSceneGapSeconds = 1;    // cuts that follow closer are motion
+constexpr double kStartGapSeconds = 0.3;    // between two frames that are shown at once
+constexpr double kPoorSceneGapSeconds = 3;  // likewise with less than half a bucket
+constexpr double kSceneGapSeconds = 1;      // cuts that follow closer are motion
 constexpr double kGrown = 0.15;  // more motion than in the frame shown is a start once more
 constexpr double kLongestGapSeconds =
     2;  // continuing motion takes a coarser scale before it waits longer
@@ -199,8 +200,9 @@ Decision ScalePolicy::decide_auto(const Activity& activity, int64_t now_ns) {
     watch_.since_ns = now_ns;
     return spend(half_bucket(now_ns), Reason::kFirst, activity, now_ns);
   }
-  if (activity.scene &&
-      (!watch_.scene_ns || seconds(*watch_.scene_ns, now_ns) >= kSceneGapSeconds)) {
+  const bool rich = budget_->available(budget_ns(now_ns)) >= budget_->burst() / 2;
+  const double scene_gap = rich ? kSceneGapSeconds : kPoorSceneGapSeconds;
+  if (activity.scene && (!watch_.scene_ns || seconds(*watch_.scene_ns, now_ns) >= scene_gap)) {
     watch_ = {};
     watch_.since_ns = now_ns;
     watch_.scene_ns = now_ns;
@@ -289,14 +291,17 @@ double ScalePolicy::pace(int64_t now_ns) const {
 
 int ScalePolicy::paced_scale(int64_t now_ns) {
   const double tokens_a_second = pace(now_ns);
-  int scale = options_.ladder.front();
-  for (const int step : options_.ladder) {
-    const double gap = step > watch_.paced_scale ? kFinerGapSeconds : kLongestGapSeconds;
-    if (step <= event_scale_ && step <= gap * tokens_a_second) scale = step;
+  const double elapsed = seconds(shown_->at_ns, now_ns);
+  const auto finest_up_to = [&](double tokens) {
+    return last_up_to(options_.ladder, static_cast<int>(std::min<double>(tokens, event_scale_)));
+  };
+  const int finer = finest_up_to(kFinerGapSeconds * tokens_a_second);
+  if (finer > watch_.paced_scale) watch_.paced_scale = finer;
+  // It has waited long enough for the scale it had.
+  if (elapsed >= kLongestGapSeconds) {
+    watch_.paced_scale = std::min(watch_.paced_scale, finest_up_to(elapsed * tokens_a_second));
   }
-  if (seconds(shown_->at_ns, now_ns) * tokens_a_second < scale) return 0;
-  watch_.paced_scale = scale;
-  return scale;
+  return elapsed * tokens_a_second >= watch_.paced_scale ? watch_.paced_scale : 0;
 }
 
 int ScalePolicy::half_bucket(int64_t now_ns) const {

@@ -1,5 +1,5 @@
-// FrameActivity: motion and complexity of a frame from its luma, measured with OpenCV on a small copy.
-// Threads: one stream's measure is used from one thread at a time.
+// FrameActivity: motion and complexity of a frame from its luma, measured with OpenCV on a small
+// copy. Threads: one stream's measure is used from one thread at a time.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,8 @@ class M3_API FrameActivity {
   FrameActivity();
   ~FrameActivity();
 
-  // Host frames only; throws kUnsupported for device memory. Allocates only when the frame's size changes.
+  // Host frames only; throws kUnsupported for device memory. Allocates only when the frame's size
+  // changes.
   Activity measure(const FrameView& frame);
   void reset();
 
