@@ -23,6 +23,7 @@
 #include <optional>
 
 #include "core/vision/frame_activity.h"
+#include "plugins/frame_time.h"
 #include "plugins/glue.h"
 #include "plugins/gstm3meta.h"
 
@@ -40,21 +41,27 @@ class Motion {  // streaming thread only
  public:
   void set_caps(const GstCaps* caps) {
     info_ = m3::video_info_of(caps);
+    time_.set_rate(info_->fps_n, info_->fps_d);
     activity_.reset();
   }
+  void set_segment(const GstSegment& segment) { time_.set_segment(segment); }
   // The next frame has no frame before it.
-  void reset() { activity_.reset(); }
+  void reset() {
+    time_.reset();
+    activity_.reset();
+  }
   void stop() {
     info_.reset();
-    activity_.reset();
+    reset();
   }
   m3::Activity measure(GstBuffer* buffer) {
-    const m3::MappedFrame frame(*info_, buffer, m3::kNoTime);
+    const m3::MappedFrame frame(*info_, buffer, time_.stream_time(time_.pts_of(buffer)));
     return activity_.measure(frame.view());
   }
 
  private:
   std::optional<GstVideoInfo> info_;
+  m3::FrameTime time_;
   m3::FrameActivity activity_;
 };
 
@@ -86,6 +93,10 @@ static gboolean gst_m3_motion_sink_event(GstBaseTransform* transform, GstEvent* 
   if (GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START ||
       GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {
     GST_M3_MOTION(transform)->impl->reset();
+  } else if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT) {
+    const GstSegment* segment = nullptr;
+    gst_event_parse_segment(event, &segment);
+    GST_M3_MOTION(transform)->impl->set_segment(*segment);
   }
   return GST_BASE_TRANSFORM_CLASS(gst_m3_motion_parent_class)->sink_event(transform, event);
 }
