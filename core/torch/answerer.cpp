@@ -137,7 +137,8 @@ void Answerer::take(std::unique_ptr<Generation> generation, const at::Tensor& lo
   if (generation->cancelled()) return close(std::move(generation), Finish::kCancelled);
   bool complete = false;
   try {
-    complete = generation->take({logits.const_data_ptr<float>(), static_cast<size_t>(logits.numel())});
+    complete =
+        generation->take({logits.const_data_ptr<float>(), static_cast<size_t>(logits.numel())});
   } catch (...) {
     return close(std::move(generation), Finish::kError, text_of_current("choosing a token"));
   }
@@ -149,7 +150,8 @@ void Answerer::take(std::unique_ptr<Generation> generation, const at::Tensor& lo
   wake();
 }
 
-void Answerer::close(std::unique_ptr<Generation> generation, Finish finish, const std::string& error) {
+void Answerer::close(std::unique_ptr<Generation> generation, Finish finish,
+                     const std::string& error) {
   if (branches_.size() < kMostFreeBranches) branches_.push_back(generation->release());
   generation->finish(finish, error);
 }

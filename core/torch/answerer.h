@@ -1,6 +1,6 @@
-// Answerer: all answers being generated on one engine. Questions are prefilled one after the other; decode steps of all
-// answers, whatever their session, go through the model together.
-// Threads: wake() from any thread, everything else on the engine's thread.
+// Answerer: all answers being generated on one engine. Questions are prefilled one after the other;
+// decode steps of all answers, whatever their session, go through the model together. Threads:
+// wake() and new_id() from any thread, everything else on the engine's thread.
 #pragma once
 
 #include <atomic>
@@ -24,6 +24,8 @@ class Answerer {
   // Both are borrowed.
   Answerer(const Model& model, Scheduler& scheduler) : model_(model), scheduler_(scheduler) {}
 
+  // No two requests of an engine have the same.
+  RequestId new_id() noexcept { return ++last_id_; }
   // A branch whose memory was used before, where there is one.
   std::unique_ptr<KvBranch> take_branch();
   void start(std::unique_ptr<Generation> generation);
@@ -46,16 +48,17 @@ class Answerer {
 
   const Model& model_;
   Scheduler& scheduler_;
+  std::atomic<RequestId> last_id_ = 0;
   std::atomic<bool> step_posted_ = false;
 
   bool question_posted_ = false;
-  std::deque<std::unique_ptr<Generation>> waiting_;    // for the prefill of their question
-  std::unique_ptr<Generation> asking_;                 // its question is being prefilled
+  std::deque<std::unique_ptr<Generation>> waiting_;  // for the prefill of their question
+  std::unique_ptr<Generation> asking_;               // its question is being prefilled
   std::optional<DecoderPass> question_pass_;
   std::deque<std::unique_ptr<Generation>> answering_;  // between two steps
   Generations stepping_;                               // in the step under way
   std::optional<DecoderPass> step_pass_;
-  std::vector<std::unique_ptr<KvBranch>> branches_;    // free
+  std::vector<std::unique_ptr<KvBranch>> branches_;  // free
 };
 
 }  // namespace m3

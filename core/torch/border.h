@@ -1,6 +1,6 @@
-// The border between libtorch and the rest: whatever libtorch throws leaves this folder as m3::Error with the short
-// text and without a backtrace.
-// Threads: free functions, safe from any thread.
+// The border between libtorch and the rest: whatever libtorch throws leaves this folder as
+// m3::Error with the short text and without a backtrace. Threads: free functions, safe from any
+// thread.
 #pragma once
 
 #include <exception>
@@ -10,8 +10,8 @@
 
 namespace m3 {
 
-// To be called while an exception is being handled: rethrows an m3::Error as it is and anything else as one that opens
-// with `doing` ("running the vision tower").
+// To be called while an exception is being handled: rethrows an m3::Error as it is and anything
+// else as one that opens with `doing` ("running the vision tower").
 [[noreturn]] void rethrow_as_error(std::string_view doing);
 
 // The exception in flight as rethrow_as_error() would throw it.

@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::array<int64_t, 2> kNoDilation{1, 1};
 
-// Operators take one padding for both sides. Where the right or lower side needs more, the kernel grows by zeros on
-// the left or above, and both sides are padded by the larger number: the same sums in the same places.
+// Operators take one padding for both sides. Where the right or lower side needs more, the kernel
+// grows by zeros on the left or above, and both sides are padded by the larger number: the same
+// sums in the same places.
 at::Tensor even_out(const at::Tensor& weight, const std::array<int64_t, 4>& pad) {
   const int64_t more_right = std::max<int64_t>(pad[1] - pad[0], 0);
   const int64_t more_left = std::max<int64_t>(pad[0] - pad[1], 0);
@@ -42,7 +43,9 @@ Convolution::Convolution(const ConvolutionSpec& spec, const at::Tensor& weight,
       weight_(even_out(weight, spec.pad).to(device, dtype)),
       bias_(bias.to(device, dtype)) {
   const auto* operators = onednn::convolution_operators();
-  if (device.is_cpu() && operators != nullptr) {
+  // In bfloat16 the blocked layout wants instructions that not every CPU has; the plain operator
+  // knows what to do.
+  if (device.is_cpu() && dtype == at::kFloat && operators != nullptr) {
     const std::vector<int64_t> input{1, spec.shape[1] * spec.groups, height, width};
     weight_ = operators->reorder.call(weight_, pad_, stride_, kNoDilation, groups_, input);
     blocked_ = true;

@@ -1,6 +1,6 @@
-// Convolution: a 2-D convolution with bias, padding that may be uneven, and ReLU6 taken in; weights laid out for the
-// device once, at load. Activations are channels-last.
-// Threads: immutable; safe from any thread.
+// Convolution: a 2-D convolution with bias, padding that may be uneven, and ReLU6 taken in; weights
+// laid out for the device once, at load. Activations are channels-last. Threads: immutable; safe
+// from any thread.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,9 +20,10 @@ struct ConvolutionSpec {
 
 class Convolution {
  public:
-  // weight: spec.shape; bias: [out]; float32. height, width: of the input, for the choice of the layout.
-  Convolution(const ConvolutionSpec& spec, const at::Tensor& weight, const at::Tensor& bias, int64_t height,
-              int64_t width, at::Device device, at::ScalarType dtype);
+  // weight: spec.shape; bias: [out]; float32. height, width: of the input, for the choice of the
+  // layout.
+  Convolution(const ConvolutionSpec& spec, const at::Tensor& weight, const at::Tensor& bias,
+              int64_t height, int64_t width, at::Device device, at::ScalarType dtype);
 
   // x: [B, in, H, W] channels-last -> [B, out, H', W'] channels-last
   at::Tensor operator()(const at::Tensor& x) const;

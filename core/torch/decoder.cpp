@@ -12,8 +12,7 @@ namespace m3 {
 
 Decoder::Decoder(const LlmShape& shape, LlamaWeights& weights, at::Device device,
                  at::ScalarType dtype, const std::function<void(double)>& on_block)
-    : shape_(shape),
-      rope_(shape.context, shape.head_dim, shape.rope_theta, device, dtype) {
+    : shape_(shape), rope_(shape.context, shape.head_dim, shape.rope_theta, device, dtype) {
   const at::Tensor embedding = weights.embedding();
   embedding_ = embedding.to(device, dtype);
   head_ = Linear(shape.tied_head ? embedding : weights.head(), {}, device, dtype);
@@ -27,7 +26,8 @@ Decoder::Decoder(const LlmShape& shape, LlamaWeights& weights, at::Device device
   for (int layer = 0; layer < shape.layers; ++layer) {
     const LlamaBlock block = weights.block(layer);
     blocks_.push_back({block.norm_attention.to(device, dtype), linear(block.qkv), linear(block.out),
-                       block.norm_mlp.to(device, dtype), linear(block.gate_up), linear(block.down)});
+                       block.norm_mlp.to(device, dtype), linear(block.gate_up),
+                       linear(block.down)});
     parameters_ += block.norm_attention.numel() + block.norm_mlp.numel();
     on_block(static_cast<double>(layer + 1) / shape.layers);
   }
@@ -38,8 +38,8 @@ int64_t Decoder::resident_numbers() const {
 }
 
 at::Tensor Decoder::embed(std::span<const int32_t> ids) const {
-  const at::Tensor index =
-      at::tensor(at::ArrayRef<int32_t>(ids.data(), ids.size()), at::TensorOptions().dtype(at::kInt));
+  const at::Tensor index = at::tensor(at::ArrayRef<int32_t>(ids.data(), ids.size()),
+                                      at::TensorOptions().dtype(at::kInt));
   return at::embedding(embedding_, index.to(embedding_.device()));
 }
 
@@ -57,8 +57,8 @@ at::Tensor Decoder::run_block(size_t layer, const at::Tensor& x,
   const int64_t rows = x.size(0);
   const int64_t heads = shape_.heads;
   const int64_t kv_heads = shape_.kv_heads;
-  const at::Tensor qkv = block.qkv(norm(x, block.norm_attention))
-                             .view({rows, heads + 2 * kv_heads, shape_.head_dim});
+  const at::Tensor qkv =
+      block.qkv(norm(x, block.norm_attention)).view({rows, heads + 2 * kv_heads, shape_.head_dim});
   const at::Tensor q = qkv.narrow(1, 0, heads);
   const at::Tensor k = qkv.narrow(1, heads, kv_heads);
   const at::Tensor v = qkv.narrow(1, heads + kv_heads, kv_heads);

@@ -1,6 +1,7 @@
-// Decoder: a Llama-family language model as a stack of blocks over rows of hidden states: RMS norms, grouped-query
-// attention, SwiGLU. What a row attends to is not its business: rows come in groups, each with a KvTarget.
-// Threads: Decoder is immutable; a DecoderPass is used from one thread at a time.
+// Decoder: a Llama-family language model as a stack of blocks over rows of hidden states: RMS
+// norms, grouped-query attention, SwiGLU. What a row attends to is not its business: rows come in
+// groups, each with a KvTarget. Threads: Decoder is immutable; a DecoderPass is used from one
+// thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -36,8 +37,8 @@ struct RowGroup {
 
 class Decoder {
  public:
-  // Takes one block at a time from `weights`, so that a load needs little more memory than the result. `on_block` is
-  // called after each block with the share done and may throw to stop.
+  // Takes one block at a time from `weights`, so that a load needs little more memory than the
+  // result. `on_block` is called after each block with the share done and may throw to stop.
   Decoder(const LlmShape& shape, LlamaWeights& weights, at::Device device, at::ScalarType dtype,
           const std::function<void(double)>& on_block);
 
@@ -64,7 +65,8 @@ class Decoder {
     Linear down;
   };
   at::Tensor norm(const at::Tensor& x, const at::Tensor& weight) const;
-  at::Tensor run_block(size_t layer, const at::Tensor& x, const std::vector<RowGroup>& groups) const;
+  at::Tensor run_block(size_t layer, const at::Tensor& x,
+                       const std::vector<RowGroup>& groups) const;
 
   const LlmShape shape_;
   const Rope rope_;
@@ -83,12 +85,15 @@ class DecoderPass {
   // x: [rows, hidden], rows of all groups in order.
   DecoderPass(const Decoder& decoder, at::Tensor x, std::vector<RowGroup> groups);
 
-  // Runs at least one block, and more until `deadline`; true when all are done. Where it is cut changes no result.
+  // Runs at least one block, and more until `deadline`; true when all are done. Where it is cut
+  // changes no result.
   bool run(Clock::time_point deadline);
   // Runs all that is left.
   void finish();
 
-  const at::Tensor& hidden() const noexcept { return x_; }  // [rows, hidden], of the blocks run so far
+  const at::Tensor& hidden() const noexcept {
+    return x_;
+  }  // [rows, hidden], of the blocks run so far
 
  private:
   const Decoder& decoder_;

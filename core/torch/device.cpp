@@ -4,6 +4,7 @@
 #include <ATen/Version.h>
 
 #include <charconv>
+#include <cstring>
 
 #include "core/error.h"
 
@@ -19,25 +20,29 @@ bool computes_bfloat16() {
 #endif
 }
 
+[[noreturn]] void refuse_device(const std::string& name) {
+  throw Error(ErrorCode::kInvalidArgument,
+              "Device \"" + name + "\" is not known; give auto, cpu, cuda or cuda:N");
+}
+
 c10::Device open_cuda(const std::string& name) {
   int index = 0;
   if (name != "cuda") {
     const char* end = name.data() + name.size();
-    const auto [rest, status] = std::from_chars(name.data() + 5, end, index);
-    if (status != std::errc() || rest != end || index < 0 || index > 127) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  "device '" + name + "' is not one of auto, cpu, cuda, cuda:N");
-    }
+    const auto [rest, status] = std::from_chars(name.data() + std::strlen("cuda:"), end, index);
+    if (status != std::errc() || rest != end || index < 0 || index > 127) refuse_device(name);
   }
   const size_t devices = at::getNumGPUs();
   if (devices == 0) {
     throw Error(ErrorCode::kNotFound,
-                "device '" + name +
-                    "': this libtorch was built without CUDA or the machine has no usable GPU; use cpu");
+                "Device \"" + name +
+                    "\" is not there: this libtorch was built without CUDA or the machine has "
+                    "no usable GPU; give cpu");
   }
   if (static_cast<size_t>(index) >= devices) {
-    throw Error(ErrorCode::kNotFound, "device '" + name + "': this machine has " +
-                                          std::to_string(devices) + " CUDA device(s), counted from 0");
+    throw Error(ErrorCode::kNotFound, "Device \"" + name + "\" is not there: this machine has " +
+                                          std::to_string(devices) +
+                                          " CUDA device(s), counted from 0");
   }
   return c10::Device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index));
 }
@@ -51,8 +56,7 @@ c10::Device open_device(const std::string& name) {
                                 : c10::Device(c10::DeviceType::CPU);
   }
   if (name == "cuda" || name.starts_with("cuda:")) return open_cuda(name);
-  throw Error(ErrorCode::kInvalidArgument,
-              "device '" + name + "' is not one of auto, cpu, cuda, cuda:N");
+  refuse_device(name);
 }
 
 c10::ScalarType open_dtype(const std::string& name, c10::Device device) {
@@ -63,7 +67,7 @@ c10::ScalarType open_dtype(const std::string& name, c10::Device device) {
                                                    : c10::ScalarType::Float;
   }
   throw Error(ErrorCode::kInvalidArgument,
-              "dtype '" + name + "' is not one of auto, float32, bfloat16");
+              "Dtype \"" + name + "\" is not known; give auto, float32 or bfloat16");
 }
 
 std::string name_of(c10::Device device) { return device.str(); }

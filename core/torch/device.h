@@ -9,11 +9,12 @@
 
 namespace m3 {
 
-// "auto" (CUDA when there is a device), "cpu", "cuda" or "cuda:N". Throws kInvalidArgument for another word, kNotFound
-// when this libtorch or machine has no such device.
+// "auto" (CUDA when there is a device), "cpu", "cuda" or "cuda:N". Throws kInvalidArgument for
+// another word, kNotFound when this libtorch or machine has no such device.
 c10::Device open_device(const std::string& name);
 
-// "auto" (bfloat16 where the device computes in it, else float32), "float32" or "bfloat16". Throws kInvalidArgument.
+// "auto" (bfloat16 where the device computes in it, else float32), "float32" or "bfloat16". Throws
+// kInvalidArgument.
 c10::ScalarType open_dtype(const std::string& name, c10::Device device);
 
 // The words back, for ModelInfo.

@@ -14,8 +14,8 @@ FrameEncoder::FrameEncoder(const Model& model, Scheduler& scheduler)
 
 FrameEncoder::~FrameEncoder() {
   for (Job& job : jobs_) {
-    job.result.set_exception(
-        std::make_exception_ptr(Error(ErrorCode::kCancelled, "the engine was closed before the frame was encoded")));
+    job.result.set_exception(std::make_exception_ptr(
+        Error(ErrorCode::kCancelled, "the engine was closed before the frame was encoded")));
   }
 }
 
@@ -25,9 +25,11 @@ std::future<Tokens> FrameEncoder::encode(const EncodeRequest& request) {
   for (const int scale : *model_.ladder) {
     if (scale <= request.keep_scale) keep = scale;
   }
-  if (request.keep_scale < keep || (keep != request.keep_scale && request.keep_scale < model_.ladder->back())) {
-    throw Error(ErrorCode::kInvalidArgument, "encode: keep_scale = " + std::to_string(request.keep_scale) +
-                                                 " is not a scale of the model's ladder");
+  if (request.keep_scale < keep ||
+      (keep != request.keep_scale && request.keep_scale < model_.ladder->back())) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "encode: keep_scale = " + std::to_string(request.keep_scale) +
+                    " is not a scale of the model's ladder");
   }
   Job job{preprocessor_.run(request.frame), keep, {}};
   std::future<Tokens> future = job.result.get_future();

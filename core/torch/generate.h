@@ -1,6 +1,6 @@
-// Generation: one question on its way to its answer: picks tokens from logits, turns them into text pieces, and knows
-// when it is over. What computes the logits is the Answerer's business.
-// Threads: the engine's thread only; Ticket may be cancelled from any thread.
+// Generation: one question on its way to its answer: picks tokens from logits, turns them into text
+// pieces, and knows when it is over. What computes the logits is the Answerer's business. Threads:
+// the engine's thread only; Ticket may be cancelled from any thread.
 #pragma once
 
 #include <atomic>
@@ -38,8 +38,8 @@ class Generation {
  public:
   using Done = std::function<void(const Ticket&, Answer)>;
 
-  // The tokenizer is borrowed. `branch` holds the window; `prompt` are the question's ids; at most `room` tokens fit behind them. `on_done` is
-  // called once, last.
+  // The tokenizer is borrowed. `branch` holds the window; `prompt` are the question's ids; at most
+  // `room` tokens fit behind them. `on_done` is called once, last.
   Generation(std::shared_ptr<Ticket> ticket, const Tokenizer& tokenizer, int32_t end_id,
              std::vector<int32_t> prompt, const WindowSummary& window, int room,
              std::unique_ptr<KvBranch> branch, Done on_done);
@@ -49,11 +49,12 @@ class Generation {
   KvBranch& branch() noexcept { return *branch_; }
   int32_t last_id() const { return answer_.ids.back(); }
 
-  // Picks the next token from logits [V] over the tokenizer's vocabulary; true when the answer is complete. Throws
-  // Error (kInternal) for logits that are no numbers.
+  // Picks the next token from logits [V] over the tokenizer's vocabulary; true when the answer is
+  // complete. Throws Error (kInternal) for logits that are no numbers.
   bool take(std::span<const float> logits);
 
-  // Ends the answer with what there is. The Generation must not be used after it, but for release().
+  // Ends the answer with what there is. The Generation must not be used after it, but for
+  // release().
   void finish(Finish finish, const std::string& error = {});
   std::unique_ptr<KvBranch> release() noexcept { return std::move(branch_); }
 

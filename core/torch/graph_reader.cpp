@@ -43,13 +43,15 @@ class Reader {
  private:
   void add_value(JsonObject& object, const char* key, const ValueShape& shape) {
     const std::string name = object.text(key);
-    if (!numbers_.emplace(name, shapes_.size()).second) object.fail(key, "names '" + name + "' again");
+    if (!numbers_.emplace(name, shapes_.size()).second)
+      object.fail(key, "names '" + name + "' again");
     shapes_.push_back(shape);
   }
 
   size_t number_of(const JsonObject& object, const char* key, const std::string& name) const {
     const auto found = numbers_.find(name);
-    if (found == numbers_.end()) object.fail(key, "names '" + name + "', which nothing before it makes");
+    if (found == numbers_.end())
+      object.fail(key, "names '" + name + "', which nothing before it makes");
     return found->second;
   }
 
@@ -82,13 +84,18 @@ class Reader {
       step.shift = object.number("shift", -1e6, 1e6);
     } else if (op == "pixel_unshuffle") {
       step.op = GraphOp::kPixelUnshuffle;
-      shape = divide(object, input(object, step), step.factor = object.integer("factor", 1, kMostPixels), "factor");
+      shape = divide(object, input(object, step),
+                     step.factor = object.integer("factor", 1, kMostPixels), "factor");
       shape.channels *= step.factor * step.factor;
     } else if (op == "avg_pool2d") {
       step.op = GraphOp::kAvgPool2d;
-      shape = divide(object, input(object, step), step.factor = object.integer("kernel", 1, kMostPixels), "kernel");
+      shape = divide(object, input(object, step),
+                     step.factor = object.integer("kernel", 1, kMostPixels), "kernel");
     } else {
-      object.fail("op", "is '" + op + "', which is none of conv2d, add, scale_shift, pixel_unshuffle, avg_pool2d, concat");
+      object.fail(
+          "op",
+          "is '" + op +
+              "', which is none of conv2d, add, scale_shift, pixel_unshuffle, avg_pool2d, concat");
     }
     step.output = shapes_.size();
     add_value(object, "output", shape);
@@ -112,7 +119,8 @@ class Reader {
     step.input_height = in.height;
     step.input_width = in.width;
     const std::vector<int64_t> shape = object.integers("shape", 1, kMostChannels);
-    if (shape.size() != 4) object.fail("shape", "must be four numbers: out, in / groups, kernel height, width");
+    if (shape.size() != 4)
+      object.fail("shape", "must be four numbers: out, in / groups, kernel height, width");
     spec.shape = {shape[0], shape[1], shape[2], shape[3]};
     spec.stride = object.integer("stride", 1, kMostPixels);
     spec.groups = object.integer("groups", 1, kMostChannels);
@@ -124,13 +132,17 @@ class Reader {
       object.fail("activation", "is '" + activation + "', which is none of none, relu6");
     }
     spec.relu6 = activation == "relu6";
-    if (shape[2] > kMostPixels || shape[3] > kMostPixels) object.fail("shape", "has a kernel over 64 pixels");
-    if (in.channels % spec.groups != 0 || shape[0] % spec.groups != 0 || in.channels / spec.groups != shape[1]) {
-      object.fail("shape", "does not fit an input of " + text_of(in) + " in " + std::to_string(spec.groups) + " group(s)");
+    if (shape[2] > kMostPixels || shape[3] > kMostPixels)
+      object.fail("shape", "has a kernel over 64 pixels");
+    if (in.channels % spec.groups != 0 || shape[0] % spec.groups != 0 ||
+        in.channels / spec.groups != shape[1]) {
+      object.fail("shape", "does not fit an input of " + text_of(in) + " in " +
+                               std::to_string(spec.groups) + " group(s)");
     }
     const int64_t height = in.height + pad[2] + pad[3] - shape[2];
     const int64_t width = in.width + pad[0] + pad[1] - shape[3];
-    if (height < 0 || width < 0) object.fail("shape", "has a kernel larger than the input of " + text_of(in));
+    if (height < 0 || width < 0)
+      object.fail("shape", "has a kernel larger than the input of " + text_of(in));
     return {shape[0], height / spec.stride + 1, width / spec.stride + 1};
   }
 
@@ -140,7 +152,8 @@ class Reader {
     const ValueShape first = shapes_[step.inputs.front()];
     if (step.inputs.size() != 2) object.fail("inputs", "must name two values");
     if (shapes_[step.inputs[1]] != first) {
-      object.fail("inputs", "differ in shape: " + text_of(first) + " and " + text_of(shapes_[step.inputs[1]]));
+      object.fail("inputs", "differ in shape: " + text_of(first) + " and " +
+                                text_of(shapes_[step.inputs[1]]));
     }
     return first;
   }
@@ -153,7 +166,8 @@ class Reader {
     for (const size_t number : step.inputs) {
       const ValueShape& one = shapes_[number];
       if (one.height != all.height || one.width != all.width) {
-        object.fail("inputs", "differ in height or width: " + text_of(shapes_[step.inputs.front()]) + " and " + text_of(one));
+        object.fail("inputs", "differ in height or width: " +
+                                  text_of(shapes_[step.inputs.front()]) + " and " + text_of(one));
       }
       all.channels += one.channels;
     }

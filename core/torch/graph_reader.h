@@ -1,6 +1,6 @@
-// GraphReader: reads a tower's JSON file into steps with numbered values, and checks each against the shapes that flow
-// through the graph, so that running it can trust every number.
-// Threads: used from one thread at a time.
+// GraphReader: reads a tower's JSON file into steps with numbered values, and checks each against
+// the shapes that flow through the graph, so that running it can trust every number. Threads: used
+// from one thread at a time.
 #pragma once
 
 #include <array>
@@ -39,8 +39,8 @@ struct Graph {
   size_t output = 0;
 };
 
-// `size_px`: side of the square input of 3 channels. The output must be [features, grid, grid]. Throws kNotFound,
-// kCorrupt (the file, the operation and what is wrong with it).
+// `size_px`: side of the square input of 3 channels. The output must be [features, grid, grid].
+// Throws kNotFound, kCorrupt (the file, the operation and what is wrong with it).
 Graph read_graph(const std::string& path, int size_px, int features, int grid);
 
 }  // namespace m3

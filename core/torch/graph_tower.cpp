@@ -20,9 +20,11 @@ GraphTower::GraphTower(const std::string& graph_path, TensorSource& weights,
     Step step;
     if (what.op == GraphOp::kConv2d) {
       const ConvolutionSpec& spec = what.convolution;
-      const at::Tensor weight = weights.take(what.weight, Shape(spec.shape.begin(), spec.shape.end()));
+      const at::Tensor weight =
+          weights.take(what.weight, Shape(spec.shape.begin(), spec.shape.end()));
       const at::Tensor bias = weights.take(what.bias, {spec.shape[0]});
-      step.convolution.emplace(spec, weight, bias, what.input_height, what.input_width, device, dtype);
+      step.convolution.emplace(spec, weight, bias, what.input_height, what.input_width, device,
+                               dtype);
       parameters_ += weight.numel() + bias.numel();
     }
     step.what = std::move(what);

@@ -1,6 +1,6 @@
-// GraphTower: a vision tower given as a list of plain operations in a JSON file (docs/model-format.md), with its
-// weights in a TensorSource. Every name, number and shape of the file is checked when it is loaded.
-// Threads: immutable; safe from any thread.
+// GraphTower: a vision tower given as a list of plain operations in a JSON file
+// (docs/model-format.md), with its weights in a TensorSource. Every name, number and shape of the
+// file is checked when it is loaded. Threads: immutable; safe from any thread.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,7 +23,8 @@ class GraphTower {
   GraphTower(const std::string& graph_path, TensorSource& weights, const TowerConfig& config,
              int size_px, at::Device device, at::ScalarType dtype);
 
-  // pixels: [B, 3, size, size], 0..255, channels-last, of the tower's device and dtype -> [B, grid * grid, features]
+  // pixels: [B, 3, size, size], 0..255, channels-last, of the tower's device and dtype -> [B, grid
+  // * grid, features]
   at::Tensor operator()(const at::Tensor& pixels) const;
 
   int64_t parameters() const noexcept { return parameters_; }

@@ -21,7 +21,8 @@ int64_t round_up(int64_t rows) {
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      const at::Tensor& mask, bool is_causal) {
-  return at::scaled_dot_product_attention(q, k, v, mask.defined() ? std::optional(mask) : std::nullopt, 0.0,
+  return at::scaled_dot_product_attention(q, k, v,
+                                          mask.defined() ? std::optional(mask) : std::nullopt, 0.0,
                                           is_causal, std::nullopt, q.size(1) != k.size(1));
 }
 
@@ -34,7 +35,8 @@ KvSlab::KvSlab(const LlmShape& shape, at::TensorOptions options)
 int64_t KvSlab::append(int64_t count) {
   const int64_t live = rows();
   if (end_ + count > keys_.size(2)) {
-    // Moving within the slab needs the old and the new place apart; a slab of twice the live rows always has that.
+    // Moving within the slab needs the old and the new place apart; a slab of twice the live rows
+    // always has that.
     const bool fits = live <= begin_ && live + count <= keys_.size(2);
     at::Tensor keys = keys_;
     at::Tensor values = values_;
@@ -62,7 +64,8 @@ at::Tensor KvSlab::values(int64_t layer, int64_t row, int64_t count) const {
   return values_.select(0, layer).narrow(1, begin_ + row, count);
 }
 
-SpanTarget::SpanTarget(KvSlab& slab, int64_t row, int64_t spans, int64_t rows_each, const Rope& rope)
+SpanTarget::SpanTarget(KvSlab& slab, int64_t row, int64_t spans, int64_t rows_each,
+                       const Rope& rope)
     : slab_(slab), row_(row), spans_(spans), rows_each_(rows_each), rope_(rope) {}
 
 at::Tensor SpanTarget::attend(int64_t layer, const at::Tensor& q, const at::Tensor& k,
@@ -94,7 +97,8 @@ KvBranch::KvBranch(const LlmShape& shape, at::TensorOptions options, const Rope&
 void KvBranch::start(const KvSlab& prefix, const KvSlab& window, int64_t tail) {
   const int64_t needed = prefix.rows() + window.rows() + tail;
   if (keys_.size(2) < needed) {
-    keys_ = at::empty({shape_.layers, shape_.kv_heads, round_up(needed), shape_.head_dim}, keys_.options());
+    keys_ = at::empty({shape_.layers, shape_.kv_heads, round_up(needed), shape_.head_dim},
+                      keys_.options());
     values_ = at::empty_like(keys_);
   }
   rows_ = 0;
@@ -115,7 +119,8 @@ void KvBranch::begin(int64_t count) {
   pending_ = count;
   mask_.reset();
   if (count > 1) {
-    mask_ = at::full({count, rows_ + count}, -std::numeric_limits<double>::infinity(), keys_.options());
+    mask_ =
+        at::full({count, rows_ + count}, -std::numeric_limits<double>::infinity(), keys_.options());
     mask_.triu_(rows_ + 1);
   }
   if (!turned_q_.defined() || turned_q_.size(1) != count) {

@@ -1,7 +1,7 @@
-// What the language model remembers of rows it has seen. KvSlab holds a window: keys un-rotated, so that a row's keys
-// and values do not depend on its place. KvBranch is a question's private copy with the keys rotated to their places
-// once, and a tail for the question and its answer: while it is used the window may change.
-// Threads: used from one thread at a time.
+// What the language model remembers of rows it has seen. KvSlab holds a window: keys un-rotated, so
+// that a row's keys and values do not depend on its place. KvBranch is a question's private copy
+// with the keys rotated to their places once, and a tail for the question and its answer: while it
+// is used the window may change. Threads: used from one thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -21,8 +21,8 @@ class KvSlab {
 
   int64_t rows() const noexcept { return end_ - begin_; }
 
-  // Room for `count` rows at the end, not written yet. Returns their index for keys() and values(), valid until the
-  // next drop_oldest().
+  // Room for `count` rows at the end, not written yet. Returns their index for keys() and values(),
+  // valid until the next drop_oldest().
   int64_t append(int64_t count);
   void drop_oldest(int64_t count) noexcept { begin_ += count; }
   // Takes back the newest `count` rows, written or not.
@@ -43,7 +43,8 @@ class KvSlab {
   int64_t end_ = 0;
 };
 
-// Rows of one or more spans of equal length: each attends to itself alone, causally, from position 0 on.
+// Rows of one or more spans of equal length: each attends to itself alone, causally, from position
+// 0 on.
 class SpanTarget final : public KvTarget {
  public:
   // Writes to `slab` from `row` on. Slab and rope are borrowed.
@@ -66,12 +67,16 @@ class KvBranch final : public KvTarget {
  public:
   KvBranch(const LlmShape& shape, at::TensorOptions options, const Rope& rope);
 
-  // Forgets what it held and takes prefix and window, with room for `tail` more rows. Memory is kept and reused.
+  // Forgets what it held and takes prefix and window, with room for `tail` more rows. Memory is
+  // kept and reused.
   void start(const KvSlab& prefix, const KvSlab& window, int64_t tail);
   // Announces the next `count` rows, before the pass that carries them.
   void begin(int64_t count);
   // The pass is over: its rows are part of the branch.
-  void commit() noexcept { rows_ += pending_; pending_ = 0; }
+  void commit() noexcept {
+    rows_ += pending_;
+    pending_ = 0;
+  }
 
   int64_t rows() const noexcept { return rows_; }
   at::Tensor attend(int64_t layer, const at::Tensor& q, const at::Tensor& k,
@@ -84,7 +89,7 @@ class KvBranch final : public KvTarget {
   const Rope& rope_;
   at::Tensor keys_;  // [layers, kv_heads, capacity, head_dim], rotated
   at::Tensor values_;
-  at::Tensor mask_;      // [pending, rows + pending], added to the scores; undefined for a single row
+  at::Tensor mask_;  // [pending, rows + pending], added to the scores; undefined for a single row
   at::Tensor turned_q_;  // scratch, [heads, pending, head_dim]
   int64_t rows_ = 0;
   int64_t pending_ = 0;

@@ -31,8 +31,8 @@ Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, at::Device devi
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   if (!blocked_) return at::linear(x, weight_, optional_of(bias_));
-  return onednn::linear_operators()->plain.call(x, weight_, optional_of(bias_), "none", onednn::Scalars(),
-                                                std::nullopt);
+  return onednn::linear_operators()->plain.call(x, weight_, optional_of(bias_), "none",
+                                                onednn::Scalars(), std::nullopt);
 }
 
 at::Tensor Linear::add(const at::Tensor& x, const at::Tensor& other) const {

@@ -1,7 +1,7 @@
-// Linear: y = x W^T + b with weights laid out for the device once, at load. On the CPU oneDNN's blocked layout is used
-// where this libtorch has it: it is faster than the plain one for the few rows that streaming has, and a row's result
-// does not depend on the rows beside it, so cutting and batching work leaves every answer as it is.
-// Threads: immutable; safe from any thread.
+// Linear: y = x W^T + b with weights laid out for the device once, at load. On the CPU oneDNN's
+// blocked layout is used where this libtorch has it: it is faster than the plain one for the few
+// rows that streaming has, and a row's result does not depend on the rows beside it, so cutting and
+// batching work leaves every answer as it is. Threads: immutable; safe from any thread.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -13,8 +13,8 @@
 namespace m3 {
 namespace {
 
-// llama.cpp's converter interleaves the two halves of each head's q and k rows for its own kind of rotation; this puts
-// them back into halves.
+// llama.cpp's converter interleaves the two halves of each head's q and k rows for its own kind of
+// rotation; this puts them back into halves.
 at::Tensor unpermute(const at::Tensor& weight, int64_t heads) {
   const int64_t half = weight.size(0) / heads / 2;
   return weight.reshape({heads, half, 2, weight.size(1)}).transpose(1, 2).reshape(weight.sizes());
@@ -24,9 +24,13 @@ class GgufLlama final : public LlamaWeights {
  public:
   GgufLlama(const Gguf& file, const LlmShape& shape) : source_(file), shape_(shape) {}
 
-  at::Tensor embedding() override { return source_.take("token_embd.weight", {shape_.vocabulary, shape_.hidden}); }
+  at::Tensor embedding() override {
+    return source_.take("token_embd.weight", {shape_.vocabulary, shape_.hidden});
+  }
   at::Tensor final_norm() override { return source_.take("output_norm.weight", {shape_.hidden}); }
-  at::Tensor head() override { return source_.take("output.weight", {shape_.vocabulary, shape_.hidden}); }
+  at::Tensor head() override {
+    return source_.take("output.weight", {shape_.vocabulary, shape_.hidden});
+  }
 
   LlamaBlock block(int layer) override {
     const std::string prefix = "blk." + std::to_string(layer) + ".";
@@ -59,7 +63,8 @@ class RandomLlama final : public LlamaWeights {
   // A normed row has length sqrt(hidden), so its products with these rows spread by `kLogitSpread`.
   at::Tensor embedding() override { return head(); }
   at::Tensor head() override {
-    return random_.uniform({shape_.vocabulary, shape_.hidden}, kLogitSpread / std::sqrt(shape_.hidden));
+    return random_.uniform({shape_.vocabulary, shape_.hidden},
+                           kLogitSpread / std::sqrt(shape_.hidden));
   }
   at::Tensor final_norm() override { return at::ones({shape_.hidden}); }
 
@@ -68,23 +73,30 @@ class RandomLlama final : public LlamaWeights {
     const int64_t heads = int64_t{shape_.heads} * shape_.head_dim;
     const int64_t rows = heads + int64_t{2} * shape_.kv_heads * shape_.head_dim;
     return {at::ones({hidden}),
-            random_.take("qkv", {rows, hidden}),
-            random_.take("out", {hidden, heads}),
+            matrix(rows, hidden, 1),
+            matrix(hidden, heads, kWeightOfBlocks),
             at::ones({hidden}),
-            random_.take("gate_up", {int64_t{2} * shape_.intermediate, hidden}),
-            random_.take("down", {hidden, shape_.intermediate})};
+            matrix(int64_t{2} * shape_.intermediate, hidden, 1),
+            matrix(hidden, shape_.intermediate, kWeightOfBlocks)};
   }
 
  private:
+  at::Tensor matrix(int64_t rows, int64_t inputs, double gain) {
+    return random_.uniform({rows, inputs}, gain / std::sqrt(static_cast<double>(inputs)));
+  }
+
   static constexpr double kLogitSpread = 3;
+  // What blocks add must outweigh the embedding, or a tied head would only ever repeat the last
+  // token.
+  static constexpr double kWeightOfBlocks = 4;
   const LlmShape shape_;
   RandomSource& random_;
 };
 
 class LowRankLlama final : public LlamaWeights {
  public:
-  LowRankLlama(std::unique_ptr<LlamaWeights> base, const LlmShape& shape, const LowRankConfig& low_rank,
-               TensorSource& adapter)
+  LowRankLlama(std::unique_ptr<LlamaWeights> base, const LlmShape& shape,
+               const LowRankConfig& low_rank, TensorSource& adapter)
       : base_(std::move(base)), shape_(shape), low_rank_(low_rank), adapter_(adapter) {}
 
   at::Tensor embedding() override { return base_->embedding(); }
@@ -138,26 +150,28 @@ int positive(const Gguf& file, const std::string& key) {
 LlmShape read_llama_shape(const Gguf& file) {
   const std::string architecture = file.text("general.architecture");
   if (architecture != "llama") {
-    throw Error(ErrorCode::kUnsupported,
-                file.path() + ": architecture '" + architecture + "' is not one this build runs (llama)");
+    throw Error(ErrorCode::kUnsupported, file.path() + ": architecture '" + architecture +
+                                             "' is not one this build runs (llama)");
   }
   LlmShape shape;
   shape.hidden = positive(file, "llama.embedding_length");
   shape.intermediate = positive(file, "llama.feed_forward_length");
   shape.layers = positive(file, "llama.block_count");
   shape.heads = positive(file, "llama.attention.head_count");
-  shape.kv_heads = file.contains("llama.attention.head_count_kv") ? positive(file, "llama.attention.head_count_kv")
-                                                                   : shape.heads;
-  shape.head_dim = file.contains("llama.attention.key_length") ? positive(file, "llama.attention.key_length")
-                                                                : shape.hidden / shape.heads;
+  shape.kv_heads = file.contains("llama.attention.head_count_kv")
+                       ? positive(file, "llama.attention.head_count_kv")
+                       : shape.heads;
+  shape.head_dim = file.contains("llama.attention.key_length")
+                       ? positive(file, "llama.attention.key_length")
+                       : shape.hidden / shape.heads;
   shape.context = positive(file, "llama.context_length");
   shape.vocabulary = static_cast<int>(file.tensor("token_embd.weight").shape.at(0));
   if (file.contains("llama.rope.freq_base")) shape.rope_theta = file.number("llama.rope.freq_base");
   shape.rms_epsilon = file.number("llama.attention.layer_norm_rms_epsilon");
   shape.tied_head = file.tensors().find("output.weight") == file.tensors().end();
   if (shape.heads % shape.kv_heads != 0 || shape.head_dim % 2 != 0) {
-    throw Error(ErrorCode::kCorrupt, file.path() + ": " + std::to_string(shape.heads) + " heads of " +
-                                         std::to_string(shape.head_dim) + " over " +
+    throw Error(ErrorCode::kCorrupt, file.path() + ": " + std::to_string(shape.heads) +
+                                         " heads of " + std::to_string(shape.head_dim) + " over " +
                                          std::to_string(shape.kv_heads) + " do not divide evenly");
   }
   return shape;
@@ -171,8 +185,9 @@ std::unique_ptr<LlamaWeights> random_llama(const LlmShape& shape, RandomSource& 
   return std::make_unique<RandomLlama>(shape, random);
 }
 
-std::unique_ptr<LlamaWeights> with_low_rank(std::unique_ptr<LlamaWeights> base, const LlmShape& shape,
-                                            const LowRankConfig& low_rank, TensorSource& adapter) {
+std::unique_ptr<LlamaWeights> with_low_rank(std::unique_ptr<LlamaWeights> base,
+                                            const LlmShape& shape, const LowRankConfig& low_rank,
+                                            TensorSource& adapter) {
   return std::make_unique<LowRankLlama>(std::move(base), shape, low_rank, adapter);
 }
 

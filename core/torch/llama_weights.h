@@ -1,6 +1,6 @@
-// The weights of a Llama-family language model, block by block, from a GGUF file or made on the spot, with low-rank
-// updates of an adapter merged in: y = W x + factor * B (A x) becomes one matrix, in float32.
-// Threads: used from one thread at a time.
+// The weights of a Llama-family language model, block by block, from a GGUF file or made on the
+// spot, with low-rank updates of an adapter merged in: y = W x + factor * B (A x) becomes one
+// matrix, in float32. Threads: used from one thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -32,7 +32,8 @@ class LlamaWeights {
   virtual LlamaBlock block(int layer) = 0;
 };
 
-// Shape as the file's metadata say. Throws kUnsupported for another architecture than llama, kCorrupt.
+// Shape as the file's metadata say. Throws kUnsupported for another architecture than llama,
+// kCorrupt.
 LlmShape read_llama_shape(const Gguf& file);
 
 // `file` is borrowed.
@@ -41,8 +42,10 @@ std::unique_ptr<LlamaWeights> llama_from_gguf(const Gguf& file, const LlmShape& 
 // Random weights whose logits have a standard deviation of about 3.
 std::unique_ptr<LlamaWeights> random_llama(const LlmShape& shape, RandomSource& random);
 
-// `base` with the updates of `adapter` (tensors blocks.N.{qkv,o,gu,down}_{a,b.K}) merged in. The adapter is borrowed.
-std::unique_ptr<LlamaWeights> with_low_rank(std::unique_ptr<LlamaWeights> base, const LlmShape& shape,
-                                            const LowRankConfig& low_rank, TensorSource& adapter);
+// `base` with the updates of `adapter` (tensors blocks.N.{qkv,o,gu,down}_{a,b.K}) merged in. The
+// adapter is borrowed.
+std::unique_ptr<LlamaWeights> with_low_rank(std::unique_ptr<LlamaWeights> base,
+                                            const LlmShape& shape, const LowRankConfig& low_rank,
+                                            TensorSource& adapter);
 
 }  // namespace m3

@@ -42,7 +42,8 @@ class Fingerprint {
   }
   std::string text() const {
     char digits[17];
-    std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(XXH3_64bits_digest(state_)));
+    std::snprintf(digits, sizeof digits, "%016llx",
+                  static_cast<unsigned long long>(XXH3_64bits_digest(state_)));
     return digits;
   }
 
@@ -61,10 +62,12 @@ std::optional<RandomName> parse_random(std::string_view model) {
   RandomName name{std::string(model), 0};
   if (const size_t comma = model.rfind(','); comma != std::string_view::npos) {
     const std::string_view digits = model.substr(comma + 1);
-    const auto [rest, status] = std::from_chars(digits.data(), digits.data() + digits.size(), name.seed);
+    const auto [rest, status] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), name.seed);
     if (status != std::errc() || rest != digits.data() + digits.size()) {
-      throw Error(ErrorCode::kInvalidArgument, "model 'random:" + std::string(model) + "': '" + std::string(digits) +
-                                                   "' is no seed; give random:CONFIG.json or random:CONFIG.json,NUMBER");
+      throw Error(ErrorCode::kInvalidArgument,
+                  "Model \"random:" + std::string(model) + "\": \"" + std::string(digits) +
+                      "\" is no seed; give random:CONFIG.json or random:CONFIG.json,NUMBER");
     }
     name.config_path = std::string(model.substr(0, comma));
   }
@@ -103,9 +106,9 @@ void require(bool there, const ModelConfig& config, const char* key) {
 }
 
 bool same_shape(const LlmShape& a, const LlmShape& b) {
-  return a.hidden == b.hidden && a.intermediate == b.intermediate && a.layers == b.layers && a.heads == b.heads &&
-         a.kv_heads == b.kv_heads && a.head_dim == b.head_dim && a.vocabulary == b.vocabulary &&
-         a.tied_head == b.tied_head;
+  return a.hidden == b.hidden && a.intermediate == b.intermediate && a.layers == b.layers &&
+         a.heads == b.heads && a.kv_heads == b.kv_heads && a.head_dim == b.head_dim &&
+         a.vocabulary == b.vocabulary && a.tied_head == b.tied_head;
 }
 
 Sources open_files(const ModelConfig& config) {
@@ -127,8 +130,8 @@ Sources open_files(const ModelConfig& config) {
   sources.gguf = Gguf::open(llm_path);
   sources.shape = read_llama_shape(*sources.gguf);
   if (config.llm && !same_shape(*config.llm, sources.shape)) {
-    throw Error(ErrorCode::kMismatch,
-                llm_path + " is not of the shape that " + config.folder + "/config.json gives under \"llm\"");
+    throw Error(ErrorCode::kMismatch, llm_path + " is not of the shape that " + config.folder +
+                                          "/config.json gives under \"llm\"");
   }
   sources.tokenizer = make_tokenizer(*sources.gguf);
   return sources;
@@ -138,8 +141,9 @@ Sources open_random(const ModelConfig& config, const RandomName& name) {
   require(config.llm.has_value(), config, "llm");
   Sources sources;
   Fingerprint fingerprint;
-  fingerprint.add_file(std::filesystem::is_directory(name.config_path) ? in_folder(config, "config.json")
-                                                                       : name.config_path);
+  fingerprint.add_file(std::filesystem::is_directory(name.config_path)
+                           ? in_folder(config, "config.json")
+                           : name.config_path);
   fingerprint.add_file(in_folder(config, config.tower.graph));
   fingerprint.add(&name.seed, sizeof name.seed);
   sources.id = fingerprint.text();
@@ -158,12 +162,14 @@ ModelInfo describe(const Model& model, const Sources& sources, bool random) {
   info.device = name_of(model.device);
   info.dtype = name_of(model.dtype);
   info.tower = "graph of " + std::to_string(model.tower.parameters()) + " weights, " +
-               std::to_string(model.config.preprocess.size_px) + " px, " + std::to_string(model.config.tower.grid) +
-               "x" + std::to_string(model.config.tower.grid) + " cells of " +
+               std::to_string(model.config.preprocess.size_px) + " px, " +
+               std::to_string(model.config.tower.grid) + "x" +
+               std::to_string(model.config.tower.grid) + " cells of " +
                std::to_string(model.config.tower.features);
   info.projector = "linear beside an MLP of " + std::to_string(model.config.projector.hidden);
-  info.llm = "Llama, " + std::to_string(shape.layers) + " layers of " + std::to_string(shape.hidden) + ", " +
-             std::to_string(shape.heads) + " heads over " + std::to_string(shape.kv_heads);
+  info.llm = "Llama, " + std::to_string(shape.layers) + " layers of " +
+             std::to_string(shape.hidden) + ", " + std::to_string(shape.heads) + " heads over " +
+             std::to_string(shape.kv_heads);
   info.attention = model.config.attention == Attention::kSpans ? "spans" : "causal";
   info.ladder = model.config.ladder;
   info.embedding_dim = shape.hidden;
@@ -172,9 +178,11 @@ ModelInfo describe(const Model& model, const Sources& sources, bool random) {
   info.trained_frames = model.config.trained_frames;
   info.trained_visual_tokens = model.config.trained_visual_tokens;
   const int64_t element_bytes = static_cast<int64_t>(c10::elementSize(model.dtype));
-  info.parameters = model.tower.parameters() + model.projector.parameters() + model.decoder.parameters();
+  info.parameters =
+      model.tower.parameters() + model.projector.parameters() + model.decoder.parameters();
   info.weight_bytes = model.resident_bytes();
-  info.kv_bytes_per_token = int64_t{2} * shape.layers * shape.kv_heads * shape.head_dim * element_bytes;
+  info.kv_bytes_per_token =
+      int64_t{2} * shape.layers * shape.kv_heads * shape.head_dim * element_bytes;
   return info;
 }
 
@@ -188,17 +196,20 @@ int64_t Model::resident_bytes() const {
 std::unique_ptr<const Model> load_model(const EngineOptions& options, const ProgressFn& progress,
                                         std::stop_token stop) {
   const auto report = [&](double fraction, std::string_view what) {
-    if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "loading model " + options.model + " was stopped");
+    if (stop.stop_requested())
+      throw Error(ErrorCode::kCancelled, "loading model " + options.model + " was stopped");
     if (progress) progress(fraction, what);
   };
   return at_border("loading model " + options.model, [&] {
     const at::Device device = open_device(options.device);
     const at::ScalarType dtype = open_dtype(options.dtype, device);
     const std::optional<RandomName> random = parse_random(options.model);
-    const ModelConfig config = read_model_config(random ? random->config_path : find_model(options.model));
+    const ModelConfig config =
+        read_model_config(random ? random->config_path : find_model(options.model));
     if (config.attention != Attention::kSpans) {
-      throw Error(ErrorCode::kUnsupported,
-                  config.folder + "/config.json: attention \"causal\" is not something this build can run");
+      throw Error(
+          ErrorCode::kUnsupported,
+          config.folder + "/config.json: attention \"causal\" is not something this build can run");
     }
     report(0, "reading files");
     Sources sources = random ? open_random(config, *random) : open_files(config);
@@ -214,15 +225,22 @@ std::unique_ptr<const Model> load_model(const EngineOptions& options, const Prog
     GraphTower tower(in_folder(config, config.tower.graph), sources.of_tower(), config.tower,
                      config.preprocess.size_px, device, dtype);
     report(0.15, "projector");
-    Projector projector(sources.of_adapter(), config.tower.features, config.projector.hidden, sources.shape.hidden,
-                        cells, device, dtype);
+    Projector projector(sources.of_adapter(), config.tower.features, config.projector.hidden,
+                        sources.shape.hidden, cells, device, dtype);
     const std::unique_ptr<LlamaWeights> llama = sources.llama(config);
     Decoder decoder(sources.shape, *llama, device, dtype, [&](double done) {
       report(kBeforeLlm + (1 - kBeforeLlm) * done, "language model");
     });
-    auto model = std::make_unique<Model>(
-        Model{config, {}, std::make_shared<const std::vector<int>>(config.ladder), device, dtype, std::move(tower),
-              std::move(projector), std::move(decoder), std::move(layout)});
+    auto model =
+        std::make_unique<Model>(Model{config,
+                                      {},
+                                      std::make_shared<const std::vector<int>>(config.ladder),
+                                      device,
+                                      dtype,
+                                      std::move(tower),
+                                      std::move(projector),
+                                      std::move(decoder),
+                                      std::move(layout)});
     model->info = describe(*model, sources, random.has_value());
     return std::unique_ptr<const Model>(std::move(model));
   });

@@ -32,8 +32,8 @@ struct Model {
   int64_t resident_bytes() const;  // of all weights
 };
 
-// "random:CONFIG.json[,SEED]" or what find_model() takes. To be called on the thread that will run the model. Throws
-// whatever the readers throw, kCancelled when `stop` is requested.
+// "random:CONFIG.json[,SEED]" or what find_model() takes. To be called on the thread that will run
+// the model. Throws whatever the readers throw, kCancelled when `stop` is requested.
 std::unique_ptr<const Model> load_model(const EngineOptions& options, const ProgressFn& progress,
                                         std::stop_token stop);
 

@@ -23,7 +23,8 @@ std::optional<LinearOperators> find_linear() {
   if (!at::globalContext().hasMKLDNN()) return std::nullopt;
   const auto reorder = find<decltype(LinearOperators::reorder)>("mkldnn::_reorder_linear_weight");
   const auto plain = find<decltype(LinearOperators::plain)>("mkldnn::_linear_pointwise");
-  const auto binary = find<decltype(LinearOperators::binary)>("mkldnn::_linear_pointwise", "binary");
+  const auto binary =
+      find<decltype(LinearOperators::binary)>("mkldnn::_linear_pointwise", "binary");
   if (!reorder || !plain || !binary) return std::nullopt;
   return LinearOperators{*reorder, *plain, *binary};
 }

@@ -41,14 +41,15 @@ void Preprocessor::recycle(PictureBytes bytes) {
 
 at::Tensor to_pixels(std::span<const PictureBytes> pictures, int64_t size_px, at::Device device,
                      at::ScalarType dtype) {
-  at::Tensor pixels = at::empty({static_cast<int64_t>(pictures.size()), 3, size_px, size_px},
-                                at::TensorOptions().device(device).dtype(dtype),
-                                at::MemoryFormat::ChannelsLast);
+  at::Tensor pixels =
+      at::empty({static_cast<int64_t>(pictures.size()), 3, size_px, size_px},
+                at::TensorOptions().device(device).dtype(dtype), at::MemoryFormat::ChannelsLast);
   for (size_t i = 0; i < pictures.size(); ++i) {
     // Never written to: from_blob has no form for constant memory.
     auto* data = const_cast<uint8_t*>(pictures[i].data());
     pixels[static_cast<int64_t>(i)].copy_(
-        at::from_blob(data, {size_px, size_px, 3}, at::TensorOptions().dtype(at::kByte)).permute({2, 0, 1}));
+        at::from_blob(data, {size_px, size_px, 3}, at::TensorOptions().dtype(at::kByte))
+            .permute({2, 0, 1}));
   }
   return pixels;
 }

@@ -1,6 +1,7 @@
-// Preprocessor: frames to the tower's input. The frame is resized on the caller's thread into a buffer of ours, so that
-// the lender has it back at once; the bytes become numbers on the engine's thread, on the engine's device.
-// Threads: Preprocessor is safe from any thread; to_pixels is a free function.
+// Preprocessor: frames to the tower's input. The frame is resized on the caller's thread into a
+// buffer of ours, so that the lender has it back at once; the bytes become numbers on the engine's
+// thread, on the engine's device. Threads: Preprocessor is safe from any thread; to_pixels is a
+// free function.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -29,8 +30,9 @@ class Preprocessor {
  private:
   const int size_px_;
   std::mutex mutex_;
-  std::vector<PictureBytes> buffers_;                    // guarded by mutex_
-  std::vector<std::unique_ptr<RgbResizer>> resizers_;    // guarded by mutex_; one for each thread that is in run()
+  std::vector<PictureBytes> buffers_;  // guarded by mutex_
+  std::vector<std::unique_ptr<RgbResizer>>
+      resizers_;  // guarded by mutex_; one for each thread that is in run()
 };
 
 // [B] pictures -> [B, 3, size, size], 0..255, channels-last.

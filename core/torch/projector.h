@@ -1,7 +1,6 @@
-// Projector: a tower's features to the LLM's width: y = L x' + F2 gelu(F1 x' + place_hidden) + place_out with
-// x' = (x - mean) * scale, where the two place tables are by cell. Standardising and biases are folded into the
-// matrices and tables at load.
-// Threads: immutable; safe from any thread.
+// Projector: a tower's features to the LLM's width: y = L x' + F2 gelu(F1 x' + place_hidden) +
+// place_out with x' = (x - mean) * scale, where the two place tables are by cell. Standardising and
+// biases are folded into the matrices and tables at load. Threads: immutable; safe from any thread.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -13,8 +13,8 @@ class Rope {
   // Tables for positions 0..positions-1, computed in float32 as the reference does, then cast.
   Rope(int64_t positions, int64_t head_dim, double theta, at::Device device, at::ScalarType dtype);
 
-  // Turns x [..., rows, head_dim] to positions first, first+1, ... into `out` of the same shape, which must not
-  // overlap x.
+  // Turns x [..., rows, head_dim] to positions first, first+1, ... into `out` of the same shape,
+  // which must not overlap x.
   void rotate(const at::Tensor& x, int64_t first, const at::Tensor& out) const;
 
   int64_t positions() const { return cos_.size(0); }

@@ -1,6 +1,7 @@
-// Scheduler: one compute thread and one queue for a device. Work comes in units of at most about 50 ms; a unit that has
-// more to do posts its successor. Urgent classes go first, but a class that waits gets one unit in eight.
-// Threads: post() from any thread; units run on the scheduler's own thread, one at a time.
+// Scheduler: one compute thread and one queue for a device. Work comes in units of at most about 50
+// ms; a unit that has more to do posts its successor. Urgent classes go first, but a class that
+// waits gets one unit in eight. Threads: post() from any thread; units run on the scheduler's own
+// thread, one at a time.
 #pragma once
 
 #include <array>
@@ -34,7 +35,8 @@ class Scheduler {
  public:
   using Unit = UnitQueue::Unit;
 
-  // Called once on the new thread with the loop that runs the units; holds what is set up for a thread. Must call it.
+  // Called once on the new thread with the loop that runs the units; holds what is set up for a
+  // thread. Must call it.
   using Around = std::function<void(const std::function<void()>& loop)>;
 
   explicit Scheduler(const Around& around);
@@ -51,7 +53,7 @@ class Scheduler {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  UnitQueue queue_;       // guarded by mutex_
+  UnitQueue queue_;        // guarded by mutex_
   bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;     // last: starts when all else is there
 };

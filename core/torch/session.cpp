@@ -43,10 +43,11 @@ void TorchSession::append(FrameTokens frame) {
   const std::vector<int>& ladder = *model_.ladder;
   if (frame.tokens.dim() != model_.info.embedding_dim ||
       std::find(ladder.begin(), ladder.end(), frame.tokens.scale()) == ladder.end()) {
-    throw Error(ErrorCode::kMismatch, "Session: tokens of another model were appended: " +
-                                          std::to_string(frame.tokens.scale()) + " of width " +
-                                          std::to_string(frame.tokens.dim()) + " for model " + model_.info.name +
-                                          " of width " + std::to_string(model_.info.embedding_dim));
+    throw Error(
+        ErrorCode::kMismatch,
+        "Session: tokens of another model were appended: " + std::to_string(frame.tokens.scale()) +
+            " of width " + std::to_string(frame.tokens.dim()) + " for model " + model_.info.name +
+            " of width " + std::to_string(model_.info.embedding_dim));
   }
   const size_t marker_tokens = model_.layout.marker_ids(frame.pts_ns).size();
   const std::scoped_lock lock(mutex_);
@@ -71,7 +72,7 @@ bool TorchSession::wait_inbox(std::stop_token stop) {
 RequestId TorchSession::ask(Question question, std::shared_ptr<AnswerSink> sink) {
   check(question, model_.info);
   const std::scoped_lock lock(mutex_);
-  const RequestId id = next_id_++;
+  const RequestId id = answerer_.new_id();
   const auto ticket = std::shared_ptr<Ticket>(new Ticket{id, std::move(question), std::move(sink)});
   tickets_.emplace(id, ticket);
   ++asks_;
@@ -92,9 +93,9 @@ void TorchSession::cancel(RequestId id) noexcept {
 void TorchSession::flush() {
   const std::scoped_lock lock(mutex_);
   for (const auto& [id, ticket] : tickets_) ticket->cancelled = true;
-  const auto void_from = std::remove_if(commands_.begin(), commands_.end(), [](const Command& command) {
-    return std::holds_alternative<Append>(command);
-  });
+  const auto void_from = std::remove_if(
+      commands_.begin(), commands_.end(),
+      [](const Command& command) { return std::holds_alternative<Append>(command); });
   inbox_ -= static_cast<int>(commands_.end() - void_from);
   commands_.erase(void_from, commands_.end());
   commands_.push_back(Flush{});
@@ -155,7 +156,8 @@ bool TorchSession::step(DecoderPass::Clock::time_point deadline) {
     current_ = std::move(commands_.front());
     commands_.pop_front();
   }
-  if (!std::visit([&](auto& command) { return handle(command, deadline); }, *current_)) return false;
+  if (!std::visit([&](auto& command) { return handle(command, deadline); }, *current_))
+    return false;
   current_.reset();
   return DecoderPass::Clock::now() < deadline;
 }
@@ -169,7 +171,8 @@ bool TorchSession::handle(Append& command, DecoderPass::Clock::time_point deadli
     try {
       if (!window_.prefill(deadline)) return false;
     } catch (...) {
-      // The frame stays without keys and values. The next question computes them, or says why it cannot.
+      // The frame stays without keys and values. The next question computes them, or says why it
+      // cannot.
     }
   }
   const std::scoped_lock lock(mutex_);
@@ -188,7 +191,8 @@ bool TorchSession::handle(Ask& command, DecoderPass::Clock::time_point deadline)
       start_answer(ticket);
     }
   } catch (...) {
-    done(*ticket, answer_without_text(*ticket, Finish::kError, text_of_current("reading the window")));
+    done(*ticket,
+         answer_without_text(*ticket, Finish::kError, text_of_current("reading the window")));
   }
   const std::scoped_lock lock(mutex_);
   --asks_;
@@ -205,10 +209,11 @@ bool TorchSession::handle(Drain& command, DecoderPass::Clock::time_point) {
   const std::scoped_lock lock(mutex_);
   Draining draining{std::move(command.ready), {}};
   for (const auto& [id, ticket] : tickets_) {
-    const bool still_queued = std::any_of(commands_.begin(), commands_.end(), [&](const Command& queued) {
-      const auto* ask = std::get_if<Ask>(&queued);
-      return ask != nullptr && ask->ticket == ticket;
-    });
+    const bool still_queued =
+        std::any_of(commands_.begin(), commands_.end(), [&](const Command& queued) {
+          const auto* ask = std::get_if<Ask>(&queued);
+          return ask != nullptr && ask->ticket == ticket;
+        });
     if (!still_queued) draining.waits_for.insert(id);
   }
   if (draining.waits_for.empty()) {
@@ -225,15 +230,18 @@ void TorchSession::start_answer(const std::shared_ptr<Ticket>& ticket) {
   std::vector<int32_t> prompt = layout.question_ids(ticket->question.text);
   const int room = model_.info.context_tokens - window.positions - static_cast<int>(prompt.size());
   if (room < 1) {
-    throw Error(ErrorCode::kInvalidArgument, "the question takes " + std::to_string(prompt.size()) +
-                                                 " tokens; behind a window of " + std::to_string(window.positions) +
-                                                 " the model's context of " +
-                                                 std::to_string(model_.info.context_tokens) + " has no room for it");
+    throw Error(ErrorCode::kInvalidArgument,
+                "the question takes " + std::to_string(prompt.size()) +
+                    " tokens; behind a window of " + std::to_string(window.positions) +
+                    " the model's context of " + std::to_string(model_.info.context_tokens) +
+                    " has no room for it");
   }
   std::unique_ptr<KvBranch> branch = answerer_.take_branch();
-  window_.copy_to(*branch, static_cast<int64_t>(prompt.size()) + std::min(room, ticket->question.max_new_tokens));
+  window_.copy_to(*branch, static_cast<int64_t>(prompt.size()) +
+                               std::min(room, ticket->question.max_new_tokens));
   answerer_.start(std::make_unique<Generation>(
-      ticket, layout.tokenizer(), layout.end_id(), std::move(prompt), window, room, std::move(branch),
+      ticket, layout.tokenizer(), layout.end_id(), std::move(prompt), window, room,
+      std::move(branch),
       [this](const Ticket& done_ticket, Answer answer) { done(done_ticket, std::move(answer)); }));
 }
 
@@ -252,7 +260,8 @@ void TorchSession::finish_cancelled_asks() {
       }
     }
   }
-  for (const auto& ticket : cancelled) done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
+  for (const auto& ticket : cancelled)
+    done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
 }
 
 void TorchSession::publish_window() {
@@ -265,9 +274,12 @@ void TorchSession::publish_window() {
 
 void TorchSession::done(const Ticket& ticket, Answer answer) {
   const RequestId id = ticket.id;
+  {
+    const std::scoped_lock lock(mutex_);
+    ++stats_.questions;  // before the sink hears of it, who may look at once
+  }
   ticket.sink->on_done(id, std::move(answer));
   const std::scoped_lock lock(mutex_);
-  ++stats_.questions;
   for (auto draining = draining_.begin(); draining != draining_.end();) {
     draining->waits_for.erase(id);
     if (!draining->waits_for.empty()) {

@@ -1,7 +1,8 @@
-// TorchSession: one stream. Calls from outside become commands in a queue, and the engine's thread takes them in order:
-// a question therefore sees what was appended before it and nothing after. A question works on a private copy of the
-// window, so the commands behind it go on while it is answered.
-// Threads: any thread from outside. Sinks must not destroy the session they are called for.
+// TorchSession: one stream. Calls from outside become commands in a queue, and the engine's thread
+// takes them in order: a question therefore sees what was appended before it and nothing after. A
+// question works on a private copy of the window, so the commands behind it go on while it is
+// answered. Threads: any thread from outside. Sinks must not destroy the session they are called
+// for.
 #pragma once
 
 #include <array>
@@ -29,8 +30,8 @@ namespace m3 {
 class TorchSession final : public Session {
  public:
   // `owner` keeps the other three alive.
-  TorchSession(std::shared_ptr<void> owner, const Model& model, Scheduler& scheduler, Answerer& answerer,
-               const SessionOptions& options);
+  TorchSession(std::shared_ptr<void> owner, const Model& model, Scheduler& scheduler,
+               Answerer& answerer, const SessionOptions& options);
   ~TorchSession() override;
 
   void append(FrameTokens frame) override;
@@ -94,9 +95,8 @@ class TorchSession final : public Session {
   // Guarded by mutex_.
   std::deque<Command> commands_;
   std::array<bool, kWorkClasses> posted_{};
-  int inbox_ = 0;  // frames in commands_ and current_
-  int asks_ = 0;   // questions in commands_ and current_
-  RequestId next_id_ = 1;
+  int inbox_ = 0;                                         // frames in commands_ and current_
+  int asks_ = 0;                                          // questions in commands_ and current_
   std::map<RequestId, std::shared_ptr<Ticket>> tickets_;  // asked and not done
   std::vector<Draining> draining_;
   SessionStats stats_;

@@ -12,8 +12,8 @@ namespace m3 {
 namespace {
 
 constexpr int kDefaultVisualTokens = 1024;
-// Rows of spans that go through the model together, more only where one span alone has more. Enough to use the
-// processor well; more would only be more memory.
+// Rows of spans that go through the model together, more only where one span alone has more. Enough
+// to use the processor well; more would only be more memory.
 constexpr int64_t kRowsPerPass = 256;
 // Positions left free behind the window for a question and its answer, at most half of the context.
 constexpr int kRoomForQuestion = 1024;
@@ -29,9 +29,10 @@ WindowLimits limits_of(const Model& model, const SessionOptions& options, int pr
   const int context = model.info.context_tokens;
   limits.positions = context - prefix_tokens - std::min(kRoomForQuestion, context / 2);
   if (limits.positions < 1) {
-    throw Error(ErrorCode::kInvalidArgument, "the system prompt takes " + std::to_string(prefix_tokens) +
-                                                 " of the model's " + std::to_string(context) +
-                                                 " positions and leaves no room for a window; shorten it");
+    throw Error(ErrorCode::kInvalidArgument,
+                "the system prompt takes " + std::to_string(prefix_tokens) + " of the model's " +
+                    std::to_string(context) +
+                    " positions and leaves no room for a window; shorten it");
   }
   return limits;
 }
@@ -95,7 +96,8 @@ void StreamWindow::abandon_pass() {
   pass_.reset();
   targets_.clear();
   if (pass_spans_ == 0) prefix_.clear();
-  for (; pass_spans_ > 0; --pass_spans_) slab_.drop_newest(spans_[prefilled_ + pass_spans_ - 1].rows());
+  for (; pass_spans_ > 0; --pass_spans_)
+    slab_.drop_newest(spans_[prefilled_ + pass_spans_ - 1].rows());
 }
 
 // Which spans share a pass depends on the spans alone, never on the time.

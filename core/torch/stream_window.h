@@ -1,6 +1,6 @@
-// StreamWindow: what one stream's language model can look back on. Frames come in as spans; the oldest leave when the
-// window is full; a span's keys and values are computed when somebody needs them, once.
-// Threads: the engine's thread only.
+// StreamWindow: what one stream's language model can look back on. Frames come in as spans; the
+// oldest leave when the window is full; a span's keys and values are computed when somebody needs
+// them, once. Threads: the engine's thread only.
 #pragma once
 
 #include <cstdint>
@@ -29,18 +29,20 @@ struct WindowSummary {
 
 class StreamWindow {
  public:
-  // `model` is borrowed. Throws kInvalidArgument when the prefix alone does not fit the model's context.
+  // `model` is borrowed. Throws kInvalidArgument when the prefix alone does not fit the model's
+  // context.
   StreamWindow(const Model& model, const SessionOptions& options);
 
   // Takes a frame in and drops what no longer fits. An unfinished prefill begins anew.
   void append(const FrameTokens& frame);
-  // Goes on with the keys and values that are missing, until `deadline`; true when none is. After an exception the
-  // window is as it was before the pass that failed.
+  // Goes on with the keys and values that are missing, until `deadline`; true when none is. After
+  // an exception the window is as it was before the pass that failed.
   bool prefill(DecoderPass::Clock::time_point deadline);
   // Forgets all frames, and the unfinished prefill.
   void clear();
 
-  // A question's view of the window as it is now, with room for `tail` tokens. prefill() must be done.
+  // A question's view of the window as it is now, with room for `tail` tokens. prefill() must be
+  // done.
   void copy_to(KvBranch& branch, int64_t tail) const { branch.start(prefix_, slab_, tail); }
 
   WindowSummary summary() const;
@@ -60,7 +62,7 @@ class StreamWindow {
   const WindowMemory memory_;
   const std::vector<int32_t> prefix_ids_;
   KvSlab prefix_;
-  KvSlab slab_;            // rows of the first `prefilled_` spans
+  KvSlab slab_;             // rows of the first `prefilled_` spans
   std::deque<Span> spans_;  // oldest first
   size_t prefilled_ = 0;
 

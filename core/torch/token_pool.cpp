@@ -30,11 +30,13 @@ std::shared_ptr<const TokenStorage> DeviceTokens::pool(int to_grid) const {
 void DeviceTokens::read(std::span<float> out) const {
   at_border("reading visual tokens", [&] {
     if (out.size() != static_cast<size_t>(values_.numel())) {
-      throw Error(ErrorCode::kInvalidArgument, "reading visual tokens: room for " + std::to_string(out.size()) +
-                                                   " numbers, there are " + std::to_string(values_.numel()));
+      throw Error(ErrorCode::kInvalidArgument,
+                  "reading visual tokens: room for " + std::to_string(out.size()) +
+                      " numbers, there are " + std::to_string(values_.numel()));
     }
     const c10::InferenceMode inference;
-    at::from_blob(out.data(), values_.sizes(), at::TensorOptions().dtype(at::kFloat)).copy_(values_);
+    at::from_blob(out.data(), values_.sizes(), at::TensorOptions().dtype(at::kFloat))
+        .copy_(values_);
   });
 }
 

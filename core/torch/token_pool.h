@@ -1,6 +1,5 @@
-// DeviceTokens: a frame's visual tokens where the engine made them. They pool themselves there and are read back only
-// when somebody asks for the numbers.
-// Threads: immutable; safe from any thread.
+// DeviceTokens: a frame's visual tokens where the engine made them. They pool themselves there and
+// are read back only when somebody asks for the numbers. Threads: immutable; safe from any thread.
 #pragma once
 
 #include <ATen/core/Tensor.h>

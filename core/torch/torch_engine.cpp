@@ -1,5 +1,5 @@
-// The engine module's entry: opens models on libtorch. The parts know each other only through their headers; here they
-// are put together.
+// The engine module's entry: opens models on libtorch. The parts know each other only through their
+// headers; here they are put together.
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
@@ -21,7 +21,8 @@
 namespace m3 {
 namespace {
 
-// What engine and sessions share. Destroyed from the last member to the first: the thread ends before what it uses.
+// What engine and sessions share. Destroyed from the last member to the first: the thread ends
+// before what it uses.
 class Core {
  public:
   explicit Core(int threads)
@@ -74,13 +75,16 @@ class TorchEngine final : public Engine {
 
   const ModelInfo& info() const noexcept override { return core_->model().info; }
 
-  std::future<Tokens> encode(const EncodeRequest& request) override { return core_->encoder().encode(request); }
+  std::future<Tokens> encode(const EncodeRequest& request) override {
+    return core_->encoder().encode(request);
+  }
 
   std::unique_ptr<Session> create_session(const SessionOptions& options) override {
     check(options);
     return at_border("opening a session", [&] {
       const c10::InferenceMode inference;
-      return std::make_unique<TorchSession>(core_, core_->model(), core_->scheduler(), core_->answerer(), options);
+      return std::make_unique<TorchSession>(core_, core_->model(), core_->scheduler(),
+                                            core_->answerer(), options);
     });
   }
 
@@ -98,7 +102,8 @@ class TorchEngine final : public Engine {
   const std::shared_ptr<Core> core_;
 };
 
-std::shared_ptr<Engine> open_engine(const EngineOptions& options, const ProgressFn& progress, std::stop_token stop) {
+std::shared_ptr<Engine> open_engine(const EngineOptions& options, const ProgressFn& progress,
+                                    std::stop_token stop) {
   auto core = std::make_shared<Core>(options.threads);
   core->load(options, progress, stop);
   return std::make_shared<TorchEngine>(std::move(core));

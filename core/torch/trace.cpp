@@ -27,7 +27,8 @@ TraceTensor float_tensor(const std::string& name, const at::Tensor& tensor) {
 }
 
 TraceTensor id_tensor(const std::string& name, const std::vector<int32_t>& ids) {
-  return {name, {static_cast<int64_t>(ids.size())}, {}, std::vector<int64_t>(ids.begin(), ids.end())};
+  return {
+      name, {static_cast<int64_t>(ids.size())}, {}, std::vector<int64_t>(ids.begin(), ids.end())};
 }
 
 at::Tensor pixels_of(const Model& model, const TraceRequest& request) {
@@ -40,8 +41,9 @@ at::Tensor pixels_of(const Model& model, const TraceRequest& request) {
   const TraceTensor& given = *request.pixel_values;
   if (given.shape != std::vector<int64_t>{1, 3, size, size} ||
       given.values.size() != static_cast<size_t>(3 * size * size)) {
-    throw Error(ErrorCode::kInvalidArgument, "pixel_values must be float32 of shape [1, 3, " + std::to_string(size) +
-                                                 ", " + std::to_string(size) + "]");
+    throw Error(ErrorCode::kInvalidArgument, "pixel_values must be float32 of shape [1, 3, " +
+                                                 std::to_string(size) + ", " +
+                                                 std::to_string(size) + "]");
   }
   auto* data = const_cast<float*>(given.values.data());  // only read
   return at::from_blob(data, given.shape, at::TensorOptions().dtype(at::kFloat))
@@ -49,7 +51,8 @@ at::Tensor pixels_of(const Model& model, const TraceRequest& request) {
       .contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-// The sequence in pieces as the model's layout has them, each with the rule of attention that holds for it.
+// The sequence in pieces as the model's layout has them, each with the rule of attention that holds
+// for it.
 class Run {
  public:
   Run(const Model& model, int64_t most_rows)
@@ -104,7 +107,8 @@ std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& reque
   const bool has_picture = request.picture || request.pixel_values;
   const int scale = request.scale == 0 ? model.ladder->back() : request.scale;
   if (std::find(model.ladder->begin(), model.ladder->end(), scale) == model.ladder->end()) {
-    throw Error(ErrorCode::kInvalidArgument, "scale " + std::to_string(scale) + " is not on the model's ladder");
+    throw Error(ErrorCode::kInvalidArgument,
+                "scale " + std::to_string(scale) + " is not on the model's ladder");
   }
   std::vector<TraceTensor> trace;
   at::Tensor visual;  // [scale, hidden]
@@ -138,8 +142,9 @@ std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& reque
     const std::string_view prompt = request.prompt;
     const size_t mark = prompt.find(kPictureMark);
     if (has_picture != (mark != std::string_view::npos)) {
-      throw Error(ErrorCode::kInvalidArgument, has_picture ? "a raw prompt needs <image> where the picture belongs"
-                                                           : "the raw prompt has <image>, but no picture was given");
+      throw Error(ErrorCode::kInvalidArgument,
+                  has_picture ? "a raw prompt needs <image> where the picture belongs"
+                              : "the raw prompt has <image>, but no picture was given");
     }
     const auto encode = [&](std::string_view text) { return layout.tokenizer().encode(text); };
     at::Tensor rows;

@@ -1,5 +1,5 @@
-// One picture and one prompt through the model with every stage written down (the contract's `m3-inspect --trace`).
-// Threads: the engine's thread only.
+// One picture and one prompt through the model with every stage written down (the contract's
+// `m3-inspect --trace`). Threads: the engine's thread only.
 #pragma once
 
 #include <vector>

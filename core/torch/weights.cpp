@@ -29,7 +29,9 @@ std::span<float> floats_of(const at::Tensor& tensor) {
   return {tensor.mutable_data_ptr<float>(), static_cast<size_t>(tensor.numel())};
 }
 
-at::Tensor empty_float(const Shape& shape) { return at::empty(shape, at::TensorOptions().dtype(at::kFloat)); }
+at::Tensor empty_float(const Shape& shape) {
+  return at::empty(shape, at::TensorOptions().dtype(at::kFloat));
+}
 
 }  // namespace
 
@@ -60,7 +62,8 @@ at::Tensor RandomSource::uniform(const Shape& shape, double spread) {
   at::Tensor tensor = empty_float(shape);
   const float width = static_cast<float>(spread * std::sqrt(12.0));
   for (float& value : floats_of(tensor)) {
-    // SplitMix64 (Steele, Lea, Flood 2014): one multiply chain a number, so that a large model is made in seconds.
+    // SplitMix64 (Steele, Lea, Flood 2014): one multiply chain a number, so that a large model is
+    // made in seconds.
     uint64_t mixed = state_ += 0x9e3779b97f4a7c15;
     mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
     mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;

@@ -1,6 +1,5 @@
-// Weights from files as float32 tensors on the CPU. Files were checked by their readers; here the shape is held
-// against what the model needs.
-// Threads: used from one thread at a time.
+// Weights from files as float32 tensors on the CPU. Files were checked by their readers; here the
+// shape is held against what the model needs. Threads: used from one thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,7 +19,8 @@ using Shape = std::vector<int64_t>;
 class TensorSource {
  public:
   virtual ~TensorSource() = default;
-  // float32, contiguous, its own memory. Throws kCorrupt when the tensor is missing or of another shape.
+  // float32, contiguous, its own memory. Throws kCorrupt when the tensor is missing or of another
+  // shape.
   virtual at::Tensor take(const std::string& name, const Shape& shape) = 0;
 };
 
@@ -42,9 +42,9 @@ class GgufSource final : public TensorSource {
   const Gguf& file_;
 };
 
-// Seeded uniform numbers around 0. Their spread keeps signals of about the same size from layer to layer:
-// 1/sqrt(inputs) for matrices and convolutions, 0.1 for vectors. The same seed and order of calls give the same numbers
-// everywhere.
+// Seeded uniform numbers around 0. Their spread keeps signals of about the same size from layer to
+// layer: 1/sqrt(inputs) for matrices and convolutions, 0.1 for vectors. The same seed and order of
+// calls give the same numbers everywhere.
 class RandomSource final : public TensorSource {
  public:
   explicit RandomSource(uint64_t seed) : state_(seed) {}

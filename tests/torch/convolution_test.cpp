@@ -20,9 +20,10 @@ struct Case {
 class ConvolutionCases : public testing::TestWithParam<Case> {
  protected:
   // Padding written out, then the plain operator.
-  static at::Tensor plain(const ConvolutionSpec& spec, const at::Tensor& x, const at::Tensor& weight,
-                          const at::Tensor& bias) {
-    const at::Tensor y = at::conv2d(at::constant_pad_nd(x, spec.pad), weight, bias, spec.stride, 0, 1, spec.groups);
+  static at::Tensor plain(const ConvolutionSpec& spec, const at::Tensor& x,
+                          const at::Tensor& weight, const at::Tensor& bias) {
+    const at::Tensor y = at::conv2d(at::constant_pad_nd(x, spec.pad), weight, bias, spec.stride,
+                                    at::IntArrayRef(0), 1, spec.groups);
     return spec.relu6 ? y.clamp(0, 6) : y;
   }
   static void expect_equal(const ConvolutionSpec& spec, at::ScalarType dtype, double tolerance) {
@@ -39,7 +40,9 @@ class ConvolutionCases : public testing::TestWithParam<Case> {
   }
 };
 
-TEST_P(ConvolutionCases, EqualsPaddingThenThePlainOperator) { expect_equal(GetParam().spec, at::kFloat, 1e-6); }
+TEST_P(ConvolutionCases, EqualsPaddingThenThePlainOperator) {
+  expect_equal(GetParam().spec, at::kFloat, 1e-6);
+}
 TEST_P(ConvolutionCases, WorksInBfloat16) { expect_equal(GetParam().spec, at::kBFloat16, 2e-2); }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -73,7 +73,8 @@ TEST_P(DecoderShapes, GivesTheLogitsOfThePlainModel) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, DecoderShapes,
-                         testing::Values("Grouped", "OneKeyHead", "AsManyKeyHeads", "WideHeads", "OwnHead"),
+                         testing::Values("Grouped", "OneKeyHead", "AsManyKeyHeads", "WideHeads",
+                                         "OwnHead"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(Decoder, RandomLogitsSpreadByAboutThree) {
@@ -90,7 +91,8 @@ TEST(Decoder, RowsTakenInPiecesGiveTheSameLogitsAsTogether) {
   const at::Tensor x = numbers(9, {29, 64});
   const at::Tensor together = branch_logits(decoder, x, 29);
   for (const int64_t chunk : {1, 2, 7, 28}) {
-    EXPECT_LT(relative_error(branch_logits(decoder, x, chunk), together), 1e-6) << chunk << " rows at a time";
+    EXPECT_LT(relative_error(branch_logits(decoder, x, chunk), together), 1e-6)
+        << chunk << " rows at a time";
   }
 }
 
@@ -130,8 +132,10 @@ TEST(Decoder, GroupsInOnePassDoNotSeeEachOther) {
     DecoderPass pass(decoder, x.narrow(0, row, rows), {{rows, &target}});
     pass.finish();
     EXPECT_TRUE(together.hidden().narrow(0, row, rows).equal(pass.hidden())) << "rows from " << row;
-    EXPECT_TRUE(slab.all_keys().narrow(2, row, rows).equal(alone.all_keys())) << "rows from " << row;
-    EXPECT_TRUE(slab.all_values().narrow(2, row, rows).equal(alone.all_values())) << "rows from " << row;
+    EXPECT_TRUE(slab.all_keys().narrow(2, row, rows).equal(alone.all_keys()))
+        << "rows from " << row;
+    EXPECT_TRUE(slab.all_values().narrow(2, row, rows).equal(alone.all_values()))
+        << "rows from " << row;
     row += rows;
   }
 }

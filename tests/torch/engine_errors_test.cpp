@@ -31,7 +31,8 @@ std::shared_ptr<Engine> open(const std::string& model, const std::string& device
   return shared_engine(options);
 }
 
-Error refusal(const std::string& model, const std::string& device = "cpu", const std::string& dtype = "float32") {
+Error refusal(const std::string& model, const std::string& device = "cpu",
+              const std::string& dtype = "float32") {
   return error_of([&] { open(model, device, dtype); });
 }
 
@@ -76,15 +77,16 @@ TEST(OpeningAModel, TheIdChangesWithTheWeights) {
 }
 
 TEST(OpeningAModel, TellsWhichDeviceOrDtypeItCannotUse) {
-  expect_says(refusal(kRandomTiny, "gpu"), ErrorCode::kInvalidArgument, "device 'gpu' is not one of auto, cpu, cuda, cuda:N");
-  expect_says(refusal(kRandomTiny, "cuda:x"), ErrorCode::kInvalidArgument, "'cuda:x'");
-  expect_says(refusal(kRandomTiny, "cuda:99"), ErrorCode::kNotFound, "device 'cuda:99'");
+  expect_says(refusal(kRandomTiny, "gpu"), ErrorCode::kInvalidArgument,
+              "Device \"gpu\" is not known; give auto, cpu, cuda or cuda:N");
+  expect_says(refusal(kRandomTiny, "cuda:x"), ErrorCode::kInvalidArgument, "\"cuda:x\"");
+  expect_says(refusal(kRandomTiny, "cuda:99"), ErrorCode::kNotFound, "Device \"cuda:99\"");
   expect_says(refusal(kRandomTiny, "cpu", "float8"), ErrorCode::kInvalidArgument,
-              "dtype 'float8' is not one of auto, float32, bfloat16");
+              "Dtype \"float8\" is not known; give auto, float32 or bfloat16");
 }
 
 TEST(OpeningAModel, TellsWhatIsWrongWithARandomName) {
-  expect_says(refusal(kRandomTiny + ",seven"), ErrorCode::kInvalidArgument, "'seven' is no seed");
+  expect_says(refusal(kRandomTiny + ",seven"), ErrorCode::kInvalidArgument, "\"seven\" is no seed");
   expect_says(refusal("random:/nowhere/config.json"), ErrorCode::kNotFound, "/nowhere/config.json");
   expect_says(refusal("/nowhere"), ErrorCode::kNotFound, "/nowhere");
 }
@@ -107,19 +109,24 @@ TEST(OpeningAModel, NamesATensorOfTheWrongShape) {
     ModelFolder model;
     model.tower["head.weight"] = model.tower["head.weight"].narrow(0, 0, 23).contiguous();
     expect_says(refusal(model.write()), ErrorCode::kCorrupt,
-                "tower.safetensors: tensor head.weight has shape [23, 8, 1, 1], the model needs [24, 8, 1, 1]");
+                "tower.safetensors: tensor head.weight has shape [23, 8, 1, 1], the model needs "
+                "[24, 8, 1, 1]");
   }
   {
     ModelFolder model;
-    model.adapter["blocks.1.gu_b.1"] = model.adapter["blocks.1.gu_b.1"].narrow(0, 0, 95).contiguous();
-    expect_says(refusal(model.write()), ErrorCode::kCorrupt,
-                "adapter.safetensors: tensor blocks.1.gu_b.1 has shape [95, 2], the model needs [96, 2]");
+    model.adapter["blocks.1.gu_b.1"] =
+        model.adapter["blocks.1.gu_b.1"].narrow(0, 0, 95).contiguous();
+    expect_says(
+        refusal(model.write()), ErrorCode::kCorrupt,
+        "adapter.safetensors: tensor blocks.1.gu_b.1 has shape [95, 2], the model needs [96, 2]");
   }
   {
     ModelFolder model;
-    model.llm["blk.0.attn_k.weight"] = model.llm["blk.0.attn_k.weight"].narrow(0, 0, 16).contiguous();
-    expect_says(refusal(model.write()), ErrorCode::kCorrupt,
-                "llm.gguf: tensor blk.0.attn_k.weight has shape [16, 64], the model needs [32, 64]");
+    model.llm["blk.0.attn_k.weight"] =
+        model.llm["blk.0.attn_k.weight"].narrow(0, 0, 16).contiguous();
+    expect_says(
+        refusal(model.write()), ErrorCode::kCorrupt,
+        "llm.gguf: tensor blk.0.attn_k.weight has shape [16, 64], the model needs [32, 64]");
   }
 }
 
@@ -152,8 +159,9 @@ TEST(OpeningAModel, RefusesAnotherLayoutAndAnotherAttention) {
 
 TEST(OpeningAModel, RefusesAShapeThatTheFileContradicts) {
   ModelFolder model;
-  model.config["llm"] = {{"hidden", 64}, {"intermediate", 96}, {"layers", 2},     {"heads", 4},
-                         {"kv_heads", 4}, {"head_dim", 16},    {"vocabulary", 12}, {"context", 128}};
+  model.config["llm"] = {{"hidden", 64},     {"intermediate", 96}, {"layers", 2},
+                         {"heads", 4},       {"kv_heads", 4},      {"head_dim", 16},
+                         {"vocabulary", 12}, {"context", 128}};
   expect_says(refusal(model.write()), ErrorCode::kMismatch, "llm.gguf is not of the shape");
   model.config["llm"]["kv_heads"] = 2;
   EXPECT_EQ(open(model.write())->info().context_tokens, 128);
@@ -168,13 +176,16 @@ TEST(OpeningAModel, SaysWhatAConfigForRandomWeightsLacks) {
 // Every file cut at several places: an error, never a crash and never a model.
 TEST(OpeningAModel, RefusesFilesThatAreCut) {
   const ModelFolder model;
-  for (const char* name : {"config.json", "tower.json", "tower.safetensors", "adapter.safetensors", "llm.gguf"}) {
+  for (const char* name :
+       {"config.json", "tower.json", "tower.safetensors", "adapter.safetensors", "llm.gguf"}) {
     for (const double share : {0.0, 0.1, 0.5, 0.9, 0.999}) {
       model.write();
       const auto bytes = std::filesystem::file_size(model.path(name));
-      std::filesystem::resize_file(model.path(name), static_cast<uintmax_t>(static_cast<double>(bytes) * share));
+      std::filesystem::resize_file(model.path(name),
+                                   static_cast<uintmax_t>(static_cast<double>(bytes) * share));
       const Error error = error_of([&] { open(model.path("")); });
-      EXPECT_EQ(error.code(), ErrorCode::kCorrupt) << name << " at " << share << ": " << error.what();
+      EXPECT_EQ(error.code(), ErrorCode::kCorrupt)
+          << name << " at " << share << ": " << error.what();
       EXPECT_NE(std::string(error.what()).find(name), std::string::npos) << error.what();
     }
   }
@@ -189,7 +200,8 @@ TEST(OpeningAModel, StopsWhenToldTo) {
   const auto stop_at_half = [&](double fraction, std::string_view) {
     if (fraction >= 0.5) stop.request_stop();
   };
-  EXPECT_EQ(error_of([&] { shared_engine(options, stop_at_half, stop.get_token()); }).code(), ErrorCode::kCancelled);
+  EXPECT_EQ(error_of([&] { shared_engine(options, stop_at_half, stop.get_token()); }).code(),
+            ErrorCode::kCancelled);
 }
 
 TEST(OpeningAModel, ReportsItsProgress) {
@@ -221,8 +233,14 @@ TEST(ABrokenModel, EndsAnswersWithAnErrorNotRubbish) {
 TEST(Encoding, RefusesAScaleOffTheLadder) {
   const auto engine = open(kRandomTiny);
   test::Picture picture(PixelFormat::kRgb, 31, 17);
-  EXPECT_EQ(error_of([&] { engine->encode({picture.view(), 4}); }).code(), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(error_of([&] { engine->encode({picture.view(), 0}); }).code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(error_of([&] {
+              engine->encode({picture.view(), 4});
+            }).code(),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(error_of([&] {
+              engine->encode({picture.view(), 0});
+            }).code(),
+            ErrorCode::kInvalidArgument);
   EXPECT_EQ(engine->encode({picture.view(), 9}).get().finest_scale(), 9);
   EXPECT_EQ(engine->encode({picture.view(), 1000}).get().finest_scale(), 36);
 }

@@ -21,11 +21,12 @@ class TinyTower : public testing::Test {
   // tests/support/tiny/tower.json written out with plain operators.
   static at::Tensor plain(const at::Tensor& pixels) {
     RandomSource random(3);
-    const auto conv = [&](const at::Tensor& x, const Shape& shape, int64_t stride, int64_t groups, at::IntArrayRef pad,
-                          bool relu6) {
+    const auto conv = [&](const at::Tensor& x, const Shape& shape, int64_t stride, int64_t groups,
+                          at::IntArrayRef pad, bool relu6) {
       const at::Tensor weight = random.take("", shape);
       const at::Tensor bias = random.take("", {shape[0]});
-      const at::Tensor y = at::conv2d(at::constant_pad_nd(x, pad), weight, bias, stride, 0, 1, groups);
+      const at::Tensor y = at::conv2d(at::constant_pad_nd(x, pad), weight, bias, stride,
+                                      at::IntArrayRef(0), 1, groups);
       return relu6 ? y.clamp(0, 6) : y;
     };
     const at::Tensor x0 = pixels / 128 - 127.0 / 128;
@@ -34,18 +35,20 @@ class TinyTower : public testing::Test {
     const at::Tensor x4 = conv(x2, {8, 8, 1, 1}, 1, 1, {0, 0, 0, 0}, false) + x1;
     const at::Tensor x5 = conv(x4, {8, 1, 5, 5}, 2, 8, {1, 2, 1, 2}, true);
     const at::Tensor head = conv(x5, {24, 8, 1, 1}, 1, 1, {0, 0, 0, 0}, true);
-    const at::Tensor middle = at::pixel_unshuffle(conv(x4, {3, 8, 1, 1}, 1, 1, {0, 0, 0, 0}, false), 2);
+    const at::Tensor middle =
+        at::pixel_unshuffle(conv(x4, {3, 8, 1, 1}, 1, 1, {0, 0, 0, 0}, false), 2);
     const at::Tensor all = at::cat({head, middle, at::avg_pool2d(x0, 4)}, 1);  // [B, 39, 6, 6]
     return all.flatten(2).transpose(1, 2);
   }
   static GraphTower tower(at::ScalarType dtype) {
     RandomSource random(3);
     const ModelConfig& config = test::tiny_model().config;
-    return GraphTower(config.folder + "/tower.json", random, config.tower, config.preprocess.size_px, at::kCPU, dtype);
+    return GraphTower(config.folder + "/tower.json", random, config.tower,
+                      config.preprocess.size_px, at::kCPU, dtype);
   }
   const c10::InferenceMode inference_;
-  const at::Tensor pixels_ =
-      ((numbers(1, {2, 3, 24, 24}) * 40 + 128).clamp(0, 255)).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor pixels_ = ((numbers(1, {2, 3, 24, 24}) * 40 + 128).clamp(0, 255))
+                                 .contiguous(at::MemoryFormat::ChannelsLast);
 };
 
 TEST_F(TinyTower, EqualsItsOperationsWrittenOut) {
@@ -69,7 +72,8 @@ TEST_F(TinyTower, LeavesItsInputAsItWas) {
 }
 
 TEST_F(TinyTower, CountsItsParameters) {
-  EXPECT_EQ(tower(at::kFloat).parameters(), (8 * 27 + 8) + (8 * 9 + 8) + (64 + 8) + (8 * 25 + 8) + (24 * 8 + 24) + (3 * 8 + 3));
+  EXPECT_EQ(tower(at::kFloat).parameters(),
+            (8 * 27 + 8) + (8 * 9 + 8) + (64 + 8) + (8 * 25 + 8) + (24 * 8 + 24) + (3 * 8 + 3));
 }
 
 }  // namespace

@@ -48,9 +48,12 @@ TEST_F(KvCache, ASlabKeepsItsRowsWhileOldOnesLeaveAndItGrows) {
     }
     ASSERT_EQ(slab.rows(), static_cast<int64_t>(wanted.size()));
     for (const size_t row : {size_t{0}, wanted.size() / 2, wanted.size() - 1}) {
-      ASSERT_EQ(slab.all_keys().select(2, static_cast<int64_t>(row)).min().item<float>(), wanted[row]);
-      ASSERT_EQ(slab.all_keys().select(2, static_cast<int64_t>(row)).max().item<float>(), wanted[row]);
-      ASSERT_EQ(slab.all_values().select(2, static_cast<int64_t>(row)).max().item<float>(), -wanted[row]);
+      ASSERT_EQ(slab.all_keys().select(2, static_cast<int64_t>(row)).min().item<float>(),
+                wanted[row]);
+      ASSERT_EQ(slab.all_keys().select(2, static_cast<int64_t>(row)).max().item<float>(),
+                wanted[row]);
+      ASSERT_EQ(slab.all_values().select(2, static_cast<int64_t>(row)).max().item<float>(),
+                -wanted[row]);
     }
   }
 }
@@ -104,9 +107,12 @@ TEST_F(KvCache, ABranchTurnsTheWindowsKeysToTheirPlaces) {
       keys.push_back(turned(row < 5 ? at::full({shape_.head_dim}, old) : k[0][kv_head], row));
       values.push_back(row < 5 ? at::full({shape_.head_dim}, -old) : v[0][kv_head]);
     }
-    const at::Tensor scores = at::mv(at::stack(keys), turned(q[0][head], 5)) / std::sqrt(shape_.head_dim);
+    const at::Tensor scores =
+        at::mv(at::stack(keys), turned(q[0][head], 5)) / std::sqrt(shape_.head_dim);
     const at::Tensor wanted = at::mv(at::stack(values).t(), at::softmax(scores, 0));
-    EXPECT_LT(relative_error(found[0].narrow(0, head * shape_.head_dim, shape_.head_dim), wanted), 1e-5) << head;
+    EXPECT_LT(relative_error(found[0].narrow(0, head * shape_.head_dim, shape_.head_dim), wanted),
+              1e-5)
+        << head;
   }
 }
 

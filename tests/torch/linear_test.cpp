@@ -43,9 +43,12 @@ TEST(Linear, ARowDoesNotDependOnTheRowsBesideIt) {
     const at::Tensor all = linear(x);
     const at::Tensor all_added = linear.add(x, other);
     for (const int64_t rows : {1, 2, 5, 13, 16, 17, 40, 104, 256}) {
-      EXPECT_TRUE(linear(x.narrow(0, 0, rows)).equal(all.narrow(0, 0, rows))) << rows << " rows of " << in;
-      EXPECT_TRUE(linear(x.narrow(0, 7, rows)).equal(all.narrow(0, 7, rows))) << rows << " rows of " << in;
-      EXPECT_TRUE(linear.add(x.narrow(0, 7, rows), other.narrow(0, 7, rows)).equal(all_added.narrow(0, 7, rows)));
+      EXPECT_TRUE(linear(x.narrow(0, 0, rows)).equal(all.narrow(0, 0, rows)))
+          << rows << " rows of " << in;
+      EXPECT_TRUE(linear(x.narrow(0, 7, rows)).equal(all.narrow(0, 7, rows)))
+          << rows << " rows of " << in;
+      EXPECT_TRUE(linear.add(x.narrow(0, 7, rows), other.narrow(0, 7, rows))
+                      .equal(all_added.narrow(0, 7, rows)));
     }
   }
 }

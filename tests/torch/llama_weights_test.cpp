@@ -50,8 +50,8 @@ TEST(LlamaFromGguf, PutsInterleavedRowsBackIntoHalves) {
   EXPECT_EQ(number(23), 30);
   EXPECT_EQ(number(24), 17);
   EXPECT_EQ(number(31), 31);
-  EXPECT_EQ(number(64 + 1), 2);   // k
-  EXPECT_EQ(number(96 + 1), 1);   // v stays as it is
+  EXPECT_EQ(number(64 + 1), 2);  // k
+  EXPECT_EQ(number(96 + 1), 1);  // v stays as it is
   EXPECT_EQ(number(96 + 31), 31);
 }
 
@@ -63,16 +63,21 @@ TEST(LowRankUpdates, AreMergedPartByPart) {
   const LlmShape shape = read_llama_shape(file);
   SafetensorsSource adapter(model.path("adapter.safetensors"));
   const LlamaBlock before = llama_from_gguf(file, shape)->block(1);
-  const LlamaBlock after = with_low_rank(llama_from_gguf(file, shape), shape, {2, 0.5}, adapter)->block(1);
-  const auto part = [&](const char* name) { return model.adapter["blocks.1." + std::string(name)].to(at::kFloat); };
+  const LlamaBlock after =
+      with_low_rank(llama_from_gguf(file, shape), shape, {2, 0.5}, adapter)->block(1);
+  const auto part = [&](const char* name) {
+    return model.adapter["blocks.1." + std::string(name)].to(at::kFloat);
+  };
   const auto update = [&](const char* b, const char* a, int64_t from) {
     return at::matmul(part(b), part(a).narrow(0, from, 2)) * 0.5;
   };
-  EXPECT_LT(relative_error(after.qkv, before.qkv + at::cat({update("qkv_b.0", "qkv_a", 0), update("qkv_b.1", "qkv_a", 2),
+  EXPECT_LT(relative_error(after.qkv, before.qkv + at::cat({update("qkv_b.0", "qkv_a", 0),
+                                                            update("qkv_b.1", "qkv_a", 2),
                                                             update("qkv_b.2", "qkv_a", 4)})),
             1e-6);
   EXPECT_LT(relative_error(after.out, before.out + update("o_b.0", "o_a", 0)), 1e-6);
-  EXPECT_LT(relative_error(after.gate_up, before.gate_up + at::cat({update("gu_b.0", "gu_a", 0), update("gu_b.1", "gu_a", 2)})),
+  EXPECT_LT(relative_error(after.gate_up, before.gate_up + at::cat({update("gu_b.0", "gu_a", 0),
+                                                                    update("gu_b.1", "gu_a", 2)})),
             1e-6);
   EXPECT_LT(relative_error(after.down, before.down + update("down_b.0", "down_a", 0)), 1e-6);
   EXPECT_TRUE(after.norm_mlp.equal(before.norm_mlp));

@@ -1,6 +1,5 @@
-// ModelFolder: a whole model of the project's layout in a temporary folder, small, with files that can be made wrong on
-// purpose before it is written.
-// Threads: used from one thread at a time.
+// ModelFolder: a whole model of the project's layout in a temporary folder, small, with files that
+// can be made wrong on purpose before it is written. Threads: used from one thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -38,13 +37,16 @@ class ModelFolder {
     config["chat"]["end"] = "<|end|>";
     config.erase("llm");
     config.erase("special_tokens");
-    for (const auto& operation : nlohmann::json::parse(file("tower.json"))["operations"]) {
+    const auto graph = nlohmann::json::parse(file("tower.json"));
+    for (const auto& operation : graph["operations"]) {
       if (operation["op"] != "conv2d") continue;
       const Shape shape = operation["shape"].get<Shape>();
       tower[operation["weight"]] = random_.take("", shape);
       tower[operation["bias"]] = random_.take("", {shape[0]});
     }
-    const auto take = [&](const std::string& name, const Shape& shape) { adapter[name] = random_.take("", shape); };
+    const auto take = [&](const std::string& name, const Shape& shape) {
+      adapter[name] = random_.take("", shape);
+    };
     take("proj.mean", {39});
     take("proj.scale", {39});
     take("proj.linear.weight", {64, 39});
@@ -68,15 +70,16 @@ class ModelFolder {
       take(block + "gu_b.1", {96, 2});
       take(block + "down_a", {2, 96});
       take(block + "down_b.0", {64, 2});
-      for (const auto& [name, shape] : std::vector<std::pair<std::string, Shape>>{{"attn_norm", {64}},
-                                                                                  {"attn_q", {64, 64}},
-                                                                                  {"attn_k", {32, 64}},
-                                                                                  {"attn_v", {32, 64}},
-                                                                                  {"attn_output", {64, 64}},
-                                                                                  {"ffn_norm", {64}},
-                                                                                  {"ffn_gate", {96, 64}},
-                                                                                  {"ffn_up", {96, 64}},
-                                                                                  {"ffn_down", {64, 96}}}) {
+      for (const auto& [name, shape] :
+           std::vector<std::pair<std::string, Shape>>{{"attn_norm", {64}},
+                                                      {"attn_q", {64, 64}},
+                                                      {"attn_k", {32, 64}},
+                                                      {"attn_v", {32, 64}},
+                                                      {"attn_output", {64, 64}},
+                                                      {"ffn_norm", {64}},
+                                                      {"ffn_gate", {96, 64}},
+                                                      {"ffn_up", {96, 64}},
+                                                      {"ffn_down", {64, 96}}}) {
         llm["blk." + std::to_string(n) + "." + name + ".weight"] = random_.take("", shape);
       }
     }
@@ -98,7 +101,8 @@ class ModelFolder {
     add_tiny_tokenizer(builder);
     for (const auto& [name, tensor] : llm) {
       std::vector<uint64_t> sizes(tensor.sizes().rbegin(), tensor.sizes().rend());
-      builder.tensor(name, 0, sizes, {static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
+      builder.tensor(name, 0, sizes,
+                     {static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
     }
     folder_.write("llm.gguf", builder.bytes());
     return folder_.path();
@@ -110,9 +114,9 @@ class ModelFolder {
   Tensors adapter;
   Tensors llm;  // by GGUF names, float32
   std::string architecture = "llama";
-  std::map<std::string, uint32_t> numbers = {{"embedding_length", 64},    {"feed_forward_length", 96},
-                                             {"block_count", kLayers},    {"attention.head_count", 4},
-                                             {"attention.head_count_kv", 2}, {"context_length", 128}};
+  std::map<std::string, uint32_t> numbers = {
+      {"embedding_length", 64},    {"feed_forward_length", 96},    {"block_count", kLayers},
+      {"attention.head_count", 4}, {"attention.head_count_kv", 2}, {"context_length", 128}};
 
  private:
   static constexpr int kLayers = 2;
@@ -126,7 +130,9 @@ class ModelFolder {
     std::vector<TensorToWrite> all;
     for (const auto& [name, tensor] : tensors) {
       const DType dtype = tensor.scalar_type() == at::kBFloat16 ? DType::kBf16 : DType::kF32;
-      all.push_back({name, dtype, tensor.sizes().vec(),
+      all.push_back({name,
+                     dtype,
+                     tensor.sizes().vec(),
                      {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
     }
     return all;

@@ -38,7 +38,9 @@ class TorchSessionTest : public testing::Test {
     picture.fill(0, [&](int byte, int row) { return byte * (number + 1) + row * 7 * number; });
     return engine()->encode({picture.view(), 36}).get().pool_to(scale);
   }
-  static FrameTokens frame(int number, int scale = 9) { return {tokens(number, scale), number * kSecond}; }
+  static FrameTokens frame(int number, int scale = 9) {
+    return {tokens(number, scale), number * kSecond};
+  }
   static Question question(const std::string& text, int max_new_tokens = 12) {
     Question question;
     question.text = text;
@@ -57,7 +59,9 @@ class TorchSessionTest : public testing::Test {
     EXPECT_EQ(heard.joined(), heard.answers.at(0).text);
     return heard.answers.at(0);
   }
-  Answer ask(Session& session, const std::string& text) { return answer(session.ask(question(text), sink_)); }
+  Answer ask(Session& session, const std::string& text) {
+    return answer(session.ask(question(text), sink_));
+  }
 
   const std::shared_ptr<CollectingSink> sink_ = std::make_shared<CollectingSink>();
 };
@@ -123,7 +127,8 @@ TEST_F(TorchSessionTest, ManyQuestionsAtOnceAnswerAsOneByOne) {
   const auto session = this->session();
   session->append(frame(1, 36));
   std::vector<std::string> texts;
-  for (int i = 0; i < 24; ++i) texts.push_back("Question " + std::string(static_cast<size_t>(i % 5), '!') + std::to_string(i));
+  for (int i = 0; i < 24; ++i)
+    texts.push_back("Question " + std::string(static_cast<size_t>(i % 5), '!') + std::to_string(i));
   std::vector<RequestId> together;
   for (const std::string& text : texts) together.push_back(session->ask(question(text), sink_));
   for (size_t i = 0; i < texts.size(); ++i) {
@@ -312,7 +317,8 @@ TEST_F(TorchSessionTest, AQuestionLongerThanTheContextGetsAnErrorNotACrash) {
   const Answer answer = ask(*session, std::string(600, 'a'));
   EXPECT_EQ(answer.finish, Finish::kError);
   EXPECT_EQ(answer.error,
-            "the question takes 602 tokens; behind a window of 46 the model's context of 512 has no room for it");
+            "the question takes 602 tokens; behind a window of 46 the model's context of 512 has "
+            "no room for it");
   EXPECT_EQ(ask(*session, "What?").error, "");
 }
 

@@ -25,7 +25,9 @@ using test::tiny_model;
 constexpr auto kNow = DecoderPass::Clock::time_point::min();
 constexpr auto kNever = DecoderPass::Clock::time_point::max();
 
-FrameTokens frame(int number, int scale) { return {made_tokens(static_cast<uint64_t>(number), scale), number * kSecond}; }
+FrameTokens frame(int number, int scale) {
+  return {made_tokens(static_cast<uint64_t>(number), scale), number * kSecond};
+}
 
 // The rows of a question asked now, from the branch that the window gives it.
 at::Tensor question_logits(StreamWindow& window, const std::string& question) {
@@ -49,7 +51,8 @@ at::Tensor one_shot_logits(const std::vector<FrameTokens>& frames, const std::st
   RandomSource random(7);
   GraphTower(model.config.folder + "/" + model.config.tower.graph, random, model.config.tower,
              model.config.preprocess.size_px, at::kCPU, at::kFloat);
-  Projector(random, model.config.tower.features, model.config.projector.hidden, 64, 36, at::kCPU, at::kFloat);
+  Projector(random, model.config.tower.features, model.config.projector.hidden, 64, 36, at::kCPU,
+            at::kFloat);
   const test::PlainLlama plain(model.decoder.shape(), *random_llama(model.decoder.shape(), random));
 
   std::vector<SpanShape> shapes;
@@ -66,8 +69,9 @@ at::Tensor one_shot_logits(const std::vector<FrameTokens>& frames, const std::st
   int64_t next_visual = 0;
   for (int64_t row = 0; row < size; ++row) {
     const size_t index = static_cast<size_t>(row);
-    x[row].copy_(flat.ids[index] == kVisualToken ? all_visual[next_visual++]
-                                                 : plain.embed(at::tensor({flat.ids[index]}, at::kInt))[0]);
+    x[row].copy_(flat.ids[index] == kVisualToken
+                     ? all_visual[next_visual++]
+                     : plain.embed(at::tensor({flat.ids[index]}, at::kInt))[0]);
     for (int64_t column = 0; column < size; ++column) {
       sees[row][column] = model.layout.sees(flat, index, static_cast<size_t>(column));
     }
@@ -91,7 +95,8 @@ TEST_F(StreamWindowTest, AQuestionGetsTheLogitsOfTheFlatWindowWithItsMask) {
     frames.push_back(frame(++number, scale));
     window.append(frames.back());
   }
-  EXPECT_LT(relative_error(question_logits(window, "What?"), one_shot_logits(frames, "What?")), 1e-5);
+  EXPECT_LT(relative_error(question_logits(window, "What?"), one_shot_logits(frames, "What?")),
+            1e-5);
 }
 
 TEST_F(StreamWindowTest, AnEmptyWindowIsThePrefixAlone) {
@@ -102,7 +107,8 @@ TEST_F(StreamWindowTest, AnEmptyWindowIsThePrefixAlone) {
   EXPECT_EQ(window.summary().from_ns, kNoTime);
 }
 
-// Exactly, not nearly: cutting, batching and asking in between leave every bit of a window as it is.
+// Exactly, not nearly: cutting, batching and asking in between leave every bit of a window as it
+// is.
 TEST_F(StreamWindowTest, HowTheStreamWasCutChangesNothing) {
   StreamWindow at_once(tiny_model(), options_);
   StreamWindow one_by_one(tiny_model(), options_);
@@ -140,7 +146,8 @@ TEST_F(StreamWindowTest, AfterDroppingItIsAFreshWindowOfWhatIsLeft) {
   EXPECT_EQ(summary.from_ns, 37 * kSecond);
   EXPECT_EQ(summary.to_ns, 40 * kSecond);
   StreamWindow fresh(tiny_model(), options_);
-  for (int number = 37; number <= 40; ++number) fresh.append(frame(number, number % 4 == 0 ? 36 : 9));
+  for (int number = 37; number <= 40; ++number)
+    fresh.append(frame(number, number % 4 == 0 ? 36 : 9));
   EXPECT_TRUE(question_logits(window, "What?").equal(question_logits(fresh, "What?")));
 }
 
@@ -217,7 +224,8 @@ TEST_F(StreamWindowTest, RefusesASystemPromptThatLeavesNoRoom) {
   const Error error = error_of([&] { StreamWindow(tiny_model(), options_); });
   EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
   EXPECT_STREQ(error.what(),
-               "the system prompt takes 301 of the model's 512 positions and leaves no room for a window; shorten it");
+               "the system prompt takes 301 of the model's 512 positions and leaves no room for a "
+               "window; shorten it");
 }
 
 }  // namespace

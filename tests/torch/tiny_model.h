@@ -35,7 +35,9 @@ inline const Model& tiny_model() {
 }
 
 // Seeded numbers of this shape, with a standard deviation of 1.
-inline at::Tensor numbers(uint64_t seed, const Shape& shape) { return RandomSource(seed).uniform(shape, 1); }
+inline at::Tensor numbers(uint64_t seed, const Shape& shape) {
+  return RandomSource(seed).uniform(shape, 1);
+}
 
 inline double relative_error(const at::Tensor& found, const at::Tensor& wanted) {
   return (found - wanted).norm().item<double>() / wanted.norm().item<double>();

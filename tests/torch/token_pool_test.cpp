@@ -29,7 +29,8 @@ TEST(DeviceTokens, PoolsToMeansOfSquares) {
   EXPECT_EQ(tokens.grid(), 4);
   EXPECT_EQ(tokens.dim(), 2);
   EXPECT_EQ(tokens.bytes(), 16u * 2 * 4);
-  EXPECT_EQ(read(*tokens.pool(2)), (std::vector<float>{2.5, 250, 4.5, 450, 10.5, 1050, 12.5, 1250}));
+  EXPECT_EQ(read(*tokens.pool(2)),
+            (std::vector<float>{2.5, 250, 4.5, 450, 10.5, 1050, 12.5, 1250}));
   EXPECT_EQ(read(*tokens.pool(1)), (std::vector<float>{7.5, 750}));
   EXPECT_EQ(read(*tokens.pool(4)), read(tokens));
 }

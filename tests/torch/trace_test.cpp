@@ -47,8 +47,8 @@ class Trace : public testing::Test {
 
 TEST_F(Trace, WritesEveryStageInItsShape) {
   const auto trace = run_trace(tiny_model(), request_);
-  EXPECT_EQ(names(trace), (std::vector<std::string>{"pixel_values", "tower", "projected", "pooled", "input_ids",
-                                                    "logits", "generated_ids"}));
+  EXPECT_EQ(names(trace), (std::vector<std::string>{"pixel_values", "tower", "projected", "pooled",
+                                                    "input_ids", "logits", "generated_ids"}));
   EXPECT_EQ(find(trace, "pixel_values").shape, (Sizes{1, 3, 24, 24}));
   EXPECT_EQ(find(trace, "tower").shape, (Sizes{1, 36, 39}));
   EXPECT_EQ(find(trace, "projected").shape, (Sizes{1, 36, 64}));
@@ -60,9 +60,9 @@ TEST_F(Trace, WritesEveryStageInItsShape) {
   EXPECT_EQ(find(trace, "logits").shape, (Sizes{23, 272}));
   // The picture has the tower's size: its pixels arrive as they are.
   EXPECT_EQ(find(trace, "pixel_values").values[0], 0);
-  EXPECT_EQ(find(trace, "pixel_values").values[1], 9);            // red of the second pixel
-  EXPECT_EQ(find(trace, "pixel_values").values[24 * 24], 3);      // green of the first
-  EXPECT_EQ(find(trace, "pixel_values").values[24], 5);           // red of the second row
+  EXPECT_EQ(find(trace, "pixel_values").values[1], 9);        // red of the second pixel
+  EXPECT_EQ(find(trace, "pixel_values").values[24 * 24], 3);  // green of the first
+  EXPECT_EQ(find(trace, "pixel_values").values[24], 5);       // red of the second row
 }
 
 TEST_F(Trace, TheFirstGeneratedIdIsTheLargestLastLogit) {
@@ -81,7 +81,8 @@ TEST_F(Trace, PixelsFromAFileEqualThePicture) {
   const auto trace = run_trace(tiny_model(), request);
   EXPECT_EQ(find(trace, "logits").values, find(wanted, "logits").values);
   request.pixel_values->shape = {1, 3, 24, 23};
-  EXPECT_EQ(error_of([&] { run_trace(tiny_model(), request); }).code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(error_of([&] { run_trace(tiny_model(), request); }).code(),
+            ErrorCode::kInvalidArgument);
 }
 
 TEST_F(Trace, TextAloneHasNoPictureStages) {
@@ -101,15 +102,18 @@ TEST_F(Trace, ARawPromptIsTakenAsItIs) {
   wanted.push_back(257);  // <a>
   EXPECT_EQ(find(trace, "input_ids").ids, wanted);
   request_.prompt = "no place for it";
-  EXPECT_EQ(error_of([&] { run_trace(tiny_model(), request_); }).code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(error_of([&] { run_trace(tiny_model(), request_); }).code(),
+            ErrorCode::kInvalidArgument);
   request_.picture.reset();
   request_.prompt = "";
-  EXPECT_EQ(error_of([&] { run_trace(tiny_model(), request_); }).code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(error_of([&] { run_trace(tiny_model(), request_); }).code(),
+            ErrorCode::kInvalidArgument);
 }
 
 TEST_F(Trace, RefusesAScaleOffTheLadder) {
   request_.scale = 4;
-  EXPECT_EQ(error_of([&] { run_trace(tiny_model(), request_); }).code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(error_of([&] { run_trace(tiny_model(), request_); }).code(),
+            ErrorCode::kInvalidArgument);
 }
 
 }  // namespace
