@@ -257,6 +257,12 @@ Gguf Gguf::read(std::shared_ptr<const MappedFile> mapped) {
     GgufValue value = take_value(cursor);
     result.metadata_.emplace(std::move(key), std::move(value));
   }
+  if (result.contains("split.count") && result.integer("split.count") > 1) {
+    throw Error(ErrorCode::kUnsupported,
+                path + ": is one part of a GGUF that was split into " +
+                    std::to_string(result.integer("split.count")) +
+                    " files; join them with llama.cpp's gguf-split --merge");
+  }
   std::vector<TensorPlace> places;
   for (uint64_t i = 0; i < tensors; ++i) places.push_back(take_tensor(cursor, path));
 

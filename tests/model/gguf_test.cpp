@@ -121,6 +121,11 @@ TEST(Gguf, RefusesOtherVersionsAndOtherFiles) {
   EXPECT_EQ(refusal("<html></html>"), ErrorCode::kCorrupt);
 }
 
+TEST(Gguf, RefusesAPartOfASplitFile) {
+  EXPECT_EQ(read(GgufBuilder().u32("split.count", 1)).tensors().size(), 0u);
+  EXPECT_EQ(refusal(GgufBuilder().u32("split.count", 2).bytes()), ErrorCode::kUnsupported);
+}
+
 TEST(Gguf, RefusesCountsThatTheFileCannotHold) {
   const GgufBuilder builder;
   for (const uint64_t count :
