@@ -74,8 +74,9 @@ struct ReferenceDistance {
   int later = 1;
 };
 
-// Codecs tell a vector but not which picture it leads to. The nearest picture that others are
-// predicted from is a good guess: the last I or P before the frame and the next one after it.
+// Codecs tell a vector but not which picture it leads to. The nearest I or P is a good guess: the
+// last one before the frame and the next one after it. A B that was predicted from another B, which
+// is nearer, then reads too slow.
 class M3_API ReferenceOrder {
  public:
   // Call for every frame, in the order of showing. The next I or P after a B is expected as far

@@ -7,9 +7,8 @@
  *
  * It takes H.264, H.265, AV1, VP9, VP8, MPEG-4 part 2, MPEG-1/2 and Motion JPEG, as far as the
  * FFmpeg that it was built with decodes them. What the codec has found out about motion while
- * encoding costs next to nothing to read, so m3motion need not look at pixels where it has vectors.
- * Where they can't be had (other codecs, hardware that decodes), the meta has picture type and size
- * only.
+ * encoding costs next to nothing to read. Where there are no vectors (other codecs, B pictures of
+ * MPEG-4 part 2, hardware that decodes), the meta has picture type and size only.
  *
  * Broken packets are concealed, counted and warned about; `max-errors` in a row without a picture
  * between them end the stream. Pictures with concealed holes have the flag CORRUPTED. Buffers that
@@ -224,8 +223,8 @@ static void gst_m3_avdec_class_init(GstM3AvdecClass* klass) {
               0, 256, defaults.max_threads, m3::kMutableReady),
           g_param_spec_enum(
               "motion-vectors", "Motion vectors",
-              "Whether frames carry the codec's motion vectors. H.264, MPEG-4 and MPEG-1/2 "
-              "have them when software decodes",
+              "Whether frames carry the codec's motion vectors. H.264, MPEG-4 (not its B "
+              "pictures) and MPEG-1/2 have them when software decodes",
               GST_TYPE_M3_VECTOR_EXPORT, static_cast<gint>(defaults.motion_vectors),
               m3::kMutableReady),
           g_param_spec_enum(

@@ -117,7 +117,9 @@ bool AvDecoder::requested_picture(int64_t number) const {
 
 bool AvDecoder::tells_requests() const { return context_->codec->capabilities & AV_CODEC_CAP_DR1; }
 
-bool AvDecoder::gives_motion_vectors() const {
+bool AvDecoder::gives_motion_vectors(const AVFrame& frame) const {
+  // FFmpeg keeps none of B pictures of MPEG-4: what it exports are those of an earlier picture.
+  if (context_->codec_id == AV_CODEC_ID_MPEG4 && frame.pict_type == AV_PICTURE_TYPE_B) return false;
   return (context_->flags2 & AV_CODEC_FLAG2_EXPORT_MVS) && !context_->hw_frames_ctx &&
          has_motion_vectors(context_->codec_id);
 }

@@ -63,7 +63,8 @@ class AvDecoder {
   bool tells_requests() const;
 
   bool reorders() const { return reorders_; }  // pictures may come in another order than packets
-  bool gives_motion_vectors() const;           // decodes in software and the codec has them
+  // True when the frame's motion vectors are known: software decoded it and the codec has them.
+  bool gives_motion_vectors(const AVFrame& frame) const;
   int threads() const { return context_->thread_count; }  // at work
   int delay_frames() const;  // packets that go in before the first picture comes out
   AVRational frame_rate() const {

@@ -218,7 +218,7 @@ GstFlowReturn Avdec::show(AvPtr<AVFrame> picture) {
   }
   check_hardware(*picture);
   if (in_device_memory(*picture)) picture = to_host_memory(*picture);
-  const bool vectors = state.decoder->gives_motion_vectors();
+  const bool vectors = state.decoder->gives_motion_vectors(*picture);
   const size_t packet_bytes = gst_buffer_get_size(frame->input_buffer);
   state.motion.describe(*picture, packet_bytes, vectors, state.described);
   // A megabyte or so, which need not live as long as the picture.
