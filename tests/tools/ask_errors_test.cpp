@@ -72,6 +72,13 @@ TEST(AskErrors, FileCutToItsHeaderIsNamed) {
   EXPECT_EQ(result.err_lines.size(), 1u);
 }
 
+TEST(AskErrors, DamageInTheMiddleIsToldAndTheRestIsPlayed) {
+  const ToolResult result = ask({"--video", damaged(ball_video(250), 2000)});
+  expect_failure(result, 1, "is damaged");
+  ASSERT_EQ(result.rows("answer").size(), 1u);
+  EXPECT_NEAR(result.rows("answer")[0].at("asked_at").get<double>(), 10.0, 0.1);
+}
+
 TEST(AskErrors, MissingModelFailsInOneLine) {
   const ToolResult result =
       run_tool("m3-ask", {"--video", ball_video(), "--question", "Q", "--model", "/nowhere/model"});

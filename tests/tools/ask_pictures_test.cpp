@@ -1,6 +1,8 @@
 // m3-ask with pictures, windows and plain text, on the fake engine.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "tests/tools/made_video.h"
 #include "tests/tools/tool_process.h"
 

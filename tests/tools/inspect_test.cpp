@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 
 #include "tests/tools/made_video.h"
 #include "tests/tools/tool_process.h"

@@ -3,6 +3,7 @@
 #include <gst/gst.h>
 
 #include <unistd.h>
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -44,6 +45,13 @@ std::string make(const std::string& name, std::string pipeline) {
   return file;
 }
 
+std::string name_of(const std::string& file) { return fs::path(file).filename().string(); }
+
+std::string read(const std::string& file) {
+  std::ifstream source(file, std::ios::binary);
+  return std::string{std::istreambuf_iterator<char>(source), {}};
+}
+
 std::string ball(int frames, int width, int height) {
   return "videotestsrc pattern=ball num-buffers=" + std::to_string(frames) +
          " ! video/x-raw,width=" + std::to_string(width) + ",height=" + std::to_string(height) +
@@ -80,11 +88,18 @@ std::string red_picture(int red) {
 }
 
 std::string cut(const std::string& file, double part) {
-  std::ifstream source(file, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(source), {}};
+  const std::string bytes = read(file);
   const auto size = static_cast<size_t>(part * static_cast<double>(bytes.size()));
-  return text_file("cut-" + std::to_string(size) + "-" + fs::path(file).filename().string(),
-                   bytes.substr(0, size));
+  return text_file("cut-" + std::to_string(size) + "-" + name_of(file), bytes.substr(0, size));
+}
+
+std::string damaged(const std::string& file, size_t bytes) {
+  std::string content = read(file);
+  for (size_t i = content.size() / 2; i < std::min(content.size() / 2 + bytes, content.size());
+       ++i) {
+    content[i] = static_cast<char>(i * 37);
+  }
+  return text_file("damaged-" + name_of(file), content);
 }
 
 std::string text_file(const std::string& name, const std::string& text) {

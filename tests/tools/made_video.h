@@ -2,6 +2,7 @@
 // Threads: one thread.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 namespace m3::test {
@@ -19,6 +20,9 @@ std::string red_picture(int red);
 
 // The first `part` (0..1) of a file, as another file.
 std::string cut(const std::string& file, double part);
+
+// A file with `bytes` bytes of nonsense behind its middle, as another file.
+std::string damaged(const std::string& file, size_t bytes);
 
 // Writes a small file beside the others and returns its path.
 std::string text_file(const std::string& name, const std::string& text);

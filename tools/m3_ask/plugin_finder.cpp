@@ -29,6 +29,8 @@ bool load(const std::filesystem::path& file) {
 
 void start_gstreamer() {
   gst_init(nullptr, nullptr);
+  // What the log says at levels that tools switch on for themselves is not for people.
+  if (std::getenv("GST_DEBUG") == nullptr) gst_debug_remove_log_function(gst_debug_log_default);
   const char* path = std::getenv("GST_PLUGIN_PATH");
   if (path == nullptr || *path == '\0') {
     const std::filesystem::path here = tools::executable_folder();

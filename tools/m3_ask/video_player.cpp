@@ -222,23 +222,28 @@ void Player::report_progress() {
 }
 
 void Player::judge_the_end() {
-  result_.started = source_->end_ns() > 0;
-  if (result_.interrupted || model_failed_ || !result_.started) return;
+  result_.started = source_->frames() > 0;
+  if (result_.interrupted || model_failed_) return;
+  if (!result_.started) {
+    if (result_.error.empty()) result_.error = request_.video + ": no frame of it could be decoded";
+    return;
+  }
   note_duration();
   const double declared = to_seconds(duration_ns_);
   const double came = to_seconds(source_->end_ns());
   const double tolerance =
       std::min(kMissingSeconds, std::max(kMissingAtLeast, kMissingFraction * declared));
-  char times[96];
+  const auto damaged_at_ns = source_->damaged_at_ns();
+  char words[96];
   if (declared - came > tolerance) {
     result_.truncated = true;
-    std::snprintf(times, sizeof times, ": ends at %.1f s of %.1f s declared: the file is truncated",
+    std::snprintf(words, sizeof words, ": ends at %.1f s of %.1f s declared: the file is truncated",
                   came, declared);
-    result_.error = request_.video + times;
-  } else if (const auto damage = source_->damage(); damage.frames > 0 && result_.error.empty()) {
-    std::snprintf(times, sizeof times, ": %d damaged frames, the first at %.1f s", damage.frames,
-                  to_seconds(damage.first_ns));
-    result_.error = request_.video + times;
+    result_.error = request_.video + words;
+  } else if (damaged_at_ns && result_.error.empty()) {
+    std::snprintf(words, sizeof words, ": is damaged: the decoder met errors from %.1f s on",
+                  to_seconds(*damaged_at_ns));
+    result_.error = request_.video + words;
   }
 }
 

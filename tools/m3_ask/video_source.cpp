@@ -1,6 +1,7 @@
 #include "tools/m3_ask/video_source.h"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -18,12 +19,17 @@ struct VideoSource::Shared {
   std::string first_video;  // guarded by mutex: stream id of the stream that is decoded
   bool linked = false;      // guarded by mutex
   int64_t end_ns = 0;       // guarded by mutex
-  Damage damage;            // guarded by mutex
+  int64_t frames = 0;       // guarded by mutex
+  std::optional<int64_t> damaged_at_ns;  // guarded by mutex
 };
 
 namespace {
 
 using Shared = VideoSource::Shared;
+
+// Where the base class of all video decoders logs a packet that a decoder could not decode.
+constexpr char kDecoderCategory[] = "videodecoder";
+constexpr char kDecoderErrorFunction[] = "_gst_video_decoder_error";
 
 // A path as a file URI, after the checks whose failures GStreamer words badly.
 std::string to_uri(const std::string& file_or_uri) {
@@ -78,28 +84,46 @@ gboolean on_autoplug_continue(GstElement*, GstPad* pad, GstCaps* caps, gpointer 
   return shared.first_video == stream.get();
 }
 
-// Notes how far the stream has come, and damaged frames, as buffers leave the source.
+// Notes frames, and those that are damaged, as they leave the decoder.
+GstPadProbeReturn on_frame(GstPad*, GstPadProbeInfo* info, gpointer data) {
+  auto& shared = *static_cast<std::shared_ptr<Shared>*>(data)->get();
+  const std::lock_guard lock(shared.mutex);
+  ++shared.frames;
+  const bool damaged =
+      GST_BUFFER_FLAG_IS_SET(GST_PAD_PROBE_INFO_BUFFER(info), GST_BUFFER_FLAG_CORRUPTED);
+  if (damaged && !shared.damaged_at_ns) shared.damaged_at_ns = shared.end_ns;
+  return GST_PAD_PROBE_OK;
+}
+
+// Notes how far a stream has come, decoded or not.
 GstPadProbeReturn on_buffer(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
   GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
-  if (!GST_BUFFER_PTS_IS_VALID(buffer)) return GST_PAD_PROBE_OK;
   const GstPtr<GstEvent> event(gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0));
-  if (!event) return GST_PAD_PROBE_OK;
+  if (!GST_BUFFER_PTS_IS_VALID(buffer) || !event) return GST_PAD_PROBE_OK;
   const GstSegment* segment = nullptr;
   gst_event_parse_segment(event.get(), &segment);
-  const GstClockTime pts = GST_BUFFER_PTS(buffer);
-  const GstClockTime begin = gst_segment_to_stream_time(segment, GST_FORMAT_TIME, pts);
+  const GstClockTime begin =
+      gst_segment_to_stream_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
   if (!GST_CLOCK_TIME_IS_VALID(begin)) return GST_PAD_PROBE_OK;
   const GstClockTime length =
       GST_BUFFER_DURATION_IS_VALID(buffer) ? GST_BUFFER_DURATION(buffer) : 0;
-
   auto& shared = *static_cast<std::shared_ptr<Shared>*>(data)->get();
   const std::lock_guard lock(shared.mutex);
   shared.end_ns = std::max(shared.end_ns, static_cast<int64_t>(begin + length));
-  if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_CORRUPTED)) {
-    if (shared.damage.frames == 0) shared.damage.first_ns = static_cast<int64_t>(begin);
-    ++shared.damage.frames;
-  }
   return GST_PAD_PROBE_OK;
+}
+
+// Decoders that go on behind an error tell of it in GStreamer's log and nowhere else.
+void on_log(GstDebugCategory* category, GstDebugLevel level, const gchar*, const gchar* function,
+            gint, GObject*, GstDebugMessage*, gpointer data) {
+  if (level != GST_LEVEL_WARNING ||
+      std::strcmp(gst_debug_category_get_name(category), kDecoderCategory) != 0 ||
+      std::strcmp(function, kDecoderErrorFunction) != 0) {
+    return;
+  }
+  auto& shared = *static_cast<std::shared_ptr<Shared>*>(data)->get();
+  const std::lock_guard lock(shared.mutex);
+  if (!shared.damaged_at_ns) shared.damaged_at_ns = shared.end_ns;
 }
 
 void drop_shared(gpointer data) { delete static_cast<std::shared_ptr<Shared>*>(data); }
@@ -114,6 +138,7 @@ void on_pad_added(GstElement*, GstPad* pad, gpointer data) {
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, share(shared), drop_shared);
   const GstPtr<GstCaps> caps(gst_pad_get_current_caps(pad));
   if (!has_prefix(caps.get(), "video/x-raw")) return;
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, share(shared), drop_shared);
   {
     const std::lock_guard lock(shared->mutex);
     if (std::exchange(shared->linked, true)) return;
@@ -152,18 +177,26 @@ VideoSource::VideoSource(const std::string& file_or_uri, GstElement* pipeline, G
   connect("pad-added", G_CALLBACK(on_pad_added));
   connect("no-more-pads", G_CALLBACK(on_no_more_pads));
   gst_bin_add(GST_BIN(pipeline), source);
+  log_data_ = share(shared_);
+  gst_debug_set_threshold_for_name(kDecoderCategory, GST_LEVEL_WARNING);
+  gst_debug_add_log_function(on_log, log_data_, drop_shared);
 }
 
-VideoSource::~VideoSource() = default;
+VideoSource::~VideoSource() { gst_debug_remove_log_function_by_data(log_data_); }
 
 int64_t VideoSource::end_ns() const {
   const std::lock_guard lock(shared_->mutex);
   return shared_->end_ns;
 }
 
-VideoSource::Damage VideoSource::damage() const {
+int64_t VideoSource::frames() const {
   const std::lock_guard lock(shared_->mutex);
-  return shared_->damage;
+  return shared_->frames;
+}
+
+std::optional<int64_t> VideoSource::damaged_at_ns() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->damaged_at_ns;
 }
 
 }  // namespace m3::ask

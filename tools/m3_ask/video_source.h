@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace m3::ask {
@@ -28,17 +29,18 @@ class VideoSource {
   // Stream time at which the last buffer of any stream ended, compressed audio included: what
   // really came.
   int64_t end_ns() const;
-  // Frames that the decoder marked as damaged, and the stream time of the first.
-  struct Damage {
-    int frames = 0;
-    int64_t first_ns = 0;
-  };
-  Damage damage() const;
+  // Frames that came out of the decoder.
+  int64_t frames() const;
+  // Stream time, about, at which the decoder first met something that it could not make sense of: a
+  // packet that it reported as an error or a frame that it marked as damaged. It goes on behind
+  // them. None: all went well.
+  std::optional<int64_t> damaged_at_ns() const;
 
   struct Shared;  // what callbacks on streaming threads use; lives as long as any of them
 
  private:
   std::shared_ptr<Shared> shared_;
+  gpointer log_data_ = nullptr;  // marks our log function
 };
 
 }  // namespace m3::ask
