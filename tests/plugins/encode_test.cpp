@@ -134,9 +134,10 @@ TEST(Encode, DropsWhatALiveStreamCannotWaitForAndSaysSo) {
   }
   const auto began = std::chrono::steady_clock::now();
   for (int i = 0; i < 12; ++i) gst_harness_push(h.get(), picture(kVideo, index++).release());
-  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(12 * 200));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, within(12 * 200));
   for (int i = 0; i < 12; ++i) pull();
-  EXPECT_GE(encoded, 1 + 4);
+  // Four may be with the engine, of which one may just be leaving.
+  EXPECT_GE(encoded, 1 + 3);
   EXPECT_EQ(encoded + static_cast<int>(busy), index);
   guint64 told = 0;
   guint64 dropped = 0;
@@ -177,7 +178,7 @@ TEST(Encode, AFlushUnblocksAWaitingChainAndForgetsWhatWasInside) {
   const auto began = std::chrono::steady_clock::now();
   gst_harness_push_event(h.get(), gst_event_new_flush_start());
   pusher.join();
-  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(1000));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, within(1000));
   gst_harness_push_event(h.get(), gst_event_new_flush_stop(TRUE));
   EXPECT_EQ(gst_harness_buffers_in_queue(h.get()), 0U);
 }
@@ -216,7 +217,7 @@ TEST(Encode, ReportsHowTheLoadGoesAndEndsItOnTheWayDown) {
   EXPECT_EQ(type_of_next(), GST_PROGRESS_TYPE_CONTINUE);
   const auto began = std::chrono::steady_clock::now();
   gst_element_set_state(element.get(), GST_STATE_NULL);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(1000));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, within(1000));
   EXPECT_EQ(type_of_next(), GST_PROGRESS_TYPE_CANCELED);
   for (const MessagePtr& message : bus.rest()) {
     EXPECT_NE(GST_MESSAGE_TYPE(message.get()), GST_MESSAGE_ERROR);

@@ -234,7 +234,7 @@ TEST(Llm, AFlushAbortsAnswersAndForgetsTheStream) {
   ASSERT_TRUE(line.bus().next("m3-answer-piece"));
   const auto began = std::chrono::steady_clock::now();
   gst_harness_push_event(line.h(), gst_event_new_flush_start());
-  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(1000));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, within(1000));
   const MessagePtr aborted = line.answer();
   EXPECT_EQ(text_of(aborted, "id"), id);
   EXPECT_EQ(text_of(aborted, "finish"), "cancelled");

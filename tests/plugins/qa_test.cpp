@@ -168,8 +168,7 @@ TEST(Qa, TakesQuestionsAsTextAtTheirTime) {
   gst_element_set_state(line.get(), GST_STATE_PAUSED);
   // The questions are there before the stream has begun in earnest.
   GstBus* bus = gst_element_get_bus(line.get());
-  ASSERT_EQ(gst_element_get_state(line.get(), nullptr, nullptr, 20 * GST_SECOND),
-            GST_STATE_CHANGE_SUCCESS);
+  ASSERT_EQ(gst_element_get_state(line.get(), nullptr, nullptr, kWait), GST_STATE_CHANGE_SUCCESS);
   ASSERT_TRUE(
       eventually([&] { return gst_app_src_get_current_level_buffers(GST_APP_SRC(source)) == 0; }));
   std::this_thread::sleep_for(milliseconds(50));
@@ -177,7 +176,7 @@ TEST(Qa, TakesQuestionsAsTextAtTheirTime) {
   std::vector<std::string> asked;
   for (;;) {
     const MessagePtr message(gst_bus_timed_pop_filtered(
-        bus, 20 * GST_SECOND,
+        bus, kWait,
         static_cast<GstMessageType>(GST_MESSAGE_ELEMENT | GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
     ASSERT_TRUE(message);
     if (GST_MESSAGE_TYPE(message.get()) != GST_MESSAGE_ELEMENT) break;
@@ -213,8 +212,7 @@ TEST(Qa, AnswersAnotherThreadWhileItPlays) {
   int answered = 0;
   while (answered < 20) {
     const MessagePtr message(gst_bus_timed_pop_filtered(
-        bus, 20 * GST_SECOND,
-        static_cast<GstMessageType>(GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR)));
+        bus, kWait, static_cast<GstMessageType>(GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR)));
     ASSERT_TRUE(message);
     ASSERT_EQ(GST_MESSAGE_TYPE(message.get()), GST_MESSAGE_ELEMENT);
     answered += name_of(message) == "m3-answer";
@@ -232,13 +230,13 @@ TEST(Qa, GoesDownInUnderASecondInTheMiddleOfAnAnswer) {
   GstBus* bus = gst_element_get_bus(line.get());
   gst_element_set_state(line.get(), GST_STATE_PLAYING);
   for (;;) {
-    const MessagePtr message(gst_bus_timed_pop_filtered(bus, 20 * GST_SECOND, GST_MESSAGE_ELEMENT));
+    const MessagePtr message(gst_bus_timed_pop_filtered(bus, kWait, GST_MESSAGE_ELEMENT));
     ASSERT_TRUE(message);
     if (name_of(message) == "m3-answer-piece") break;
   }
   const auto began = std::chrono::steady_clock::now();
   gst_element_set_state(line.get(), GST_STATE_NULL);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(1000));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, within(1000));
   gst_object_unref(bus);
 }
 
@@ -252,7 +250,7 @@ TEST(Qa, PlaysAgainAsItPlayedTheFirstTime) {
     auto& texts = runs.emplace_back();
     for (;;) {
       const MessagePtr message(gst_bus_timed_pop_filtered(
-          bus, 20 * GST_SECOND,
+          bus, kWait,
           static_cast<GstMessageType>(GST_MESSAGE_ELEMENT | GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
       ASSERT_TRUE(message);
       if (GST_MESSAGE_TYPE(message.get()) != GST_MESSAGE_ELEMENT) break;
@@ -273,8 +271,7 @@ TEST(Qa, ForgetsWhatItSawBeforeASeek) {
       "m3qa name=qa model=fake: interval=1 question=What? ! fakesink sync=true");
   GstBus* bus = gst_element_get_bus(line.get());
   gst_element_set_state(line.get(), GST_STATE_PAUSED);
-  ASSERT_EQ(gst_element_get_state(line.get(), nullptr, nullptr, 20 * GST_SECOND),
-            GST_STATE_CHANGE_SUCCESS);
+  ASSERT_EQ(gst_element_get_state(line.get(), nullptr, nullptr, kWait), GST_STATE_CHANGE_SUCCESS);
   ASSERT_TRUE(
       gst_element_seek(line.get(), 1, GST_FORMAT_TIME,
                        static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
@@ -283,7 +280,7 @@ TEST(Qa, ForgetsWhatItSawBeforeASeek) {
   std::vector<double> asked;
   for (;;) {
     const MessagePtr message(gst_bus_timed_pop_filtered(
-        bus, 20 * GST_SECOND,
+        bus, kWait,
         static_cast<GstMessageType>(GST_MESSAGE_ELEMENT | GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
     ASSERT_TRUE(message);
     if (GST_MESSAGE_TYPE(message.get()) != GST_MESSAGE_ELEMENT) break;

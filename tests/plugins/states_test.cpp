@@ -27,7 +27,7 @@ ElementPtr make(const char* name, const char* model) {
 void go(GstElement* element, GstState state) {
   const auto began = std::chrono::steady_clock::now();
   gst_element_set_state(element, state);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(3000))
+  EXPECT_LT(std::chrono::steady_clock::now() - began, within(3000))
       << GST_ELEMENT_NAME(element) << " to " << gst_element_state_get_name(state);
 }
 
