@@ -30,8 +30,9 @@ TEST(AskInterrupt, InTheMiddleOfAnAnswerAboutAVideo) {
 }
 
 TEST(AskInterrupt, KeepsWhatWasAnswered) {
-  RunningTool tool("m3-ask", {"--video", ball_video(), "--question", "What?", "--at", "0.5", "--at",
-                              "3", "--fps", "0", "--model", "fake:encode_ms=100"});
+  RunningTool tool(
+      "m3-ask", {"--video", ball_video(), "--question", "What?", "--at", "0.5", "--at", "3",
+                 "--fps", "0", "--scale", "1", "--budget", "0", "--model", "fake:encode_ms=100"});
   const std::string first = tool.read_line();
   EXPECT_EQ(first.rfind("[00:00.5] ", 0), 0u) << first;
   expect_interrupted(tool.interrupt());
@@ -62,7 +63,7 @@ TEST(AskInterrupt, InTheMiddleOfAListOfClips) {
   const std::string video = ball_video(100);
   RunningTool tool("m3-ask",
                    {"--questions", list, "--video-root", video.substr(0, video.rfind('/')), "--fps",
-                    "0", "--model", "fake:encode_ms=50"});
+                    "0", "--scale", "1", "--budget", "0", "--model", "fake:encode_ms=50"});
   EXPECT_NE(tool.read_line().find("A?"), std::string::npos);
   expect_interrupted(tool.interrupt());
 }
