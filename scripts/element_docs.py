@@ -76,7 +76,8 @@ def own_types(element):
 
 
 def pads(factory):
-    for pad in factory.get_static_pad_templates():
+    # The registry gives them in one order when it has just scanned and in the other from its cache.
+    for pad in sorted(factory.get_static_pad_templates(), key=lambda pad: (pad.direction, pad.name_template)):
         presence = {Gst.PadPresence.ALWAYS: "always", Gst.PadPresence.SOMETIMES: "sometimes",
                     Gst.PadPresence.REQUEST: "on request"}[pad.presence]
         direction = "in" if pad.direction == Gst.PadDirection.SINK else "out"
