@@ -13,7 +13,6 @@
 #include "core/torch/answerer.h"
 #include "core/torch/border.h"
 #include "core/torch/encoder.h"
-#include "core/torch/memory_pool.h"
 #include "core/torch/model.h"
 #include "core/torch/scheduler.h"
 #include "core/torch/session.h"
@@ -28,9 +27,8 @@ class Core {
  public:
   explicit Core(int threads)
       : scheduler_([threads](const std::function<void()>& loop) {
-          // All are settings of a thread, this one's.
+          // Both are settings of a thread, this one's.
           if (threads > 0) at::set_num_threads(threads);
-          const PooledMemory pooled;
           const c10::InferenceMode inference;
           loop();
         }) {}
@@ -41,24 +39,22 @@ class Core {
       model_ = load_model(options, progress, stop);
       answerer_ = std::make_unique<Answerer>(*model_, scheduler_);
       encoder_ = std::make_unique<FrameEncoder>(*model_, scheduler_);
-      release_pooled_memory();  // what a load needs for a moment is more than ever after
     });
   }
 
   // Runs `work` as one unit and waits for it.
   template <typename Work>
   void on_thread(Work&& work) {
-    // Shared: the waiting caller may be gone before the thread has left set_value().
-    const auto done = std::make_shared<std::promise<void>>();
-    scheduler_.post(WorkClass::kTower, [&work, done] {
+    std::promise<void> done;
+    scheduler_.post(WorkClass::kTower, [&] {
       try {
         work();
-        done->set_value();
+        done.set_value();
       } catch (...) {
-        done->set_exception(current_error("engine"));
+        done.set_exception(current_error("engine"));
       }
     });
-    done->get_future().get();
+    done.get_future().get();
   }
 
   const Model& model() const { return *model_; }
