@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <system_error>
@@ -16,6 +17,11 @@ void tune_process() {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   mallopt(M_TOP_PAD, 64 << 20);
+  // The engine's compute threads meet hundreds of times a token. By default they wait for each
+  // other in a loop of milliseconds, which on a machine that others use too keeps the very thread
+  // that is waited for off the processor. Read when libgomp is loaded, with the engine; what the
+  // user set stands.
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "1000", 0);
 }
 
 int64_t peak_rss_mb() {

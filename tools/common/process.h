@@ -1,6 +1,6 @@
-// What a tool asks of its own process: memory settings at the start, the peak at the end, its place
-// on the disk. Threads: tune_process() in main before other threads start; the rest from any
-// thread.
+// What a tool asks of its own process: memory and thread settings at the start, the peak at the
+// end, its place on the disk. Threads: tune_process() in main before other threads start; the rest
+// from any thread.
 #pragma once
 
 #include <cstdint>
