@@ -58,6 +58,8 @@ struct ModelInfo {
   int64_t weight_bytes = 0;       // resident weights
   int64_t kv_bytes_per_token = 0;
   int64_t parameters = 0;
+  int64_t llm_block_parameters = 0;  // of those: in the matrices that every row of the LLM passes
+  int64_t llm_head_parameters = 0;   // in the matrix behind them that gives logits
 };
 
 struct EncodeRequest {
@@ -191,6 +193,8 @@ struct TraceRequest {
   std::string prompt;                       // the user's question, or the whole text when raw
   bool raw_prompt = false;                  // no template; "<image>" marks the picture's place
   int max_new_tokens = 32;                  // 1..ModelInfo::context_tokens
+  int time_runs = 0;  // above 0: tower and projector run that often again, and the tensors tower_ms
+                      // and projector_ms [time_runs] say how long each run took
 };
 
 class M3_API Engine {

@@ -33,6 +33,15 @@ Decoder::Decoder(const LlmShape& shape, LlamaWeights& weights, at::Device device
   }
 }
 
+int64_t Decoder::block_parameters() const noexcept {
+  int64_t sum = 0;
+  for (const Block& block : blocks_) {
+    sum += block.qkv.parameters() + block.out.parameters() + block.gate_up.parameters() +
+           block.down.parameters();
+  }
+  return sum;
+}
+
 int64_t Decoder::resident_numbers() const {
   return parameters_ + (shape_.tied_head ? head_.parameters() : 0);
 }

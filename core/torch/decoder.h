@@ -46,6 +46,8 @@ class Decoder {
   const Rope& rope() const noexcept { return rope_; }
   at::TensorOptions options() const { return embedding_.options(); }
   int64_t parameters() const noexcept { return parameters_; }
+  int64_t block_parameters() const noexcept;  // in the matrices of all blocks
+  int64_t head_parameters() const noexcept { return head_.parameters(); }
   // Numbers held in memory: a tied head is a second copy of the embedding, laid out for products.
   int64_t resident_numbers() const;
 

@@ -180,6 +180,8 @@ ModelInfo describe(const Model& model, const Sources& sources, bool random) {
   const int64_t element_bytes = static_cast<int64_t>(c10::elementSize(model.dtype));
   info.parameters =
       model.tower.parameters() + model.projector.parameters() + model.decoder.parameters();
+  info.llm_block_parameters = model.decoder.block_parameters();
+  info.llm_head_parameters = model.decoder.head_parameters();
   info.weight_bytes = model.resident_bytes();
   info.kv_bytes_per_token =
       int64_t{2} * shape.layers * shape.kv_heads * shape.head_dim * element_bytes;

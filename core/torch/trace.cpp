@@ -4,6 +4,7 @@
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,6 +50,19 @@ at::Tensor pixels_of(const Model& model, const TraceRequest& request) {
   return at::from_blob(data, given.shape, at::TensorOptions().dtype(at::kFloat))
       .to(model.device, model.dtype)
       .contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+// Wall-clock milliseconds of each of `runs` runs.
+template <typename Work>
+TraceTensor times(const std::string& name, int runs, Work&& work) {
+  TraceTensor times{name, {runs}, {}, {}};
+  for (int run = 0; run < runs; ++run) {
+    const auto begin = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<float, std::milli> taken = std::chrono::steady_clock::now() - begin;
+    times.values.push_back(taken.count());
+  }
+  return times;
 }
 
 // The sequence in pieces as the model's layout has them, each with the rule of attention that holds
@@ -121,6 +135,10 @@ std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& reque
     trace.push_back(float_tensor("tower", features));
     trace.push_back(float_tensor("projected", projected));
     trace.push_back(float_tensor("pooled", visual));
+    if (request.time_runs > 0) {
+      trace.push_back(times("tower_ms", request.time_runs, [&] { model.tower(pixels); }));
+      trace.push_back(times("projector_ms", request.time_runs, [&] { model.projector(features); }));
+    }
   }
 
   const WindowLayout& layout = model.layout;

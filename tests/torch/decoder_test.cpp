@@ -144,6 +144,8 @@ TEST(Decoder, CountsItsParameters) {
   const LlmShape& shape = test::tiny_model().decoder.shape();
   const int64_t block = 2 * 64 + (4 + 2 * 2) * 16 * 64 + 64 * 64 + 2 * 96 * 64 + 64 * 96;
   EXPECT_EQ(test::tiny_model().decoder.parameters(), 272 * 64 + 64 + 3 * block);
+  EXPECT_EQ(test::tiny_model().decoder.block_parameters(), 3 * (block - 2 * 64));
+  EXPECT_EQ(test::tiny_model().decoder.head_parameters(), 272 * 64);
   EXPECT_EQ(shape.layers, 3);
 }
 

@@ -85,6 +85,15 @@ TEST_F(Trace, PixelsFromAFileEqualThePicture) {
             ErrorCode::kInvalidArgument);
 }
 
+TEST_F(Trace, TimesItsPartsWhenAskedTo) {
+  request_.time_runs = 3;
+  const auto trace = run_trace(tiny_model(), request_);
+  for (const char* name : {"tower_ms", "projector_ms"}) {
+    EXPECT_EQ(find(trace, name).shape, (Sizes{3}));
+    for (const float time : find(trace, name).values) EXPECT_GT(time, 0) << name;
+  }
+}
+
 TEST_F(Trace, TextAloneHasNoPictureStages) {
   request_.picture.reset();
   const auto trace = run_trace(tiny_model(), request_);

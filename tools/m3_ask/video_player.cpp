@@ -196,7 +196,14 @@ void Player::handle_error(GstMessage* message) {
   gst_message_parse_error(message, &raw_error, nullptr);
   const GstPtr<GError> error(raw_error);
   model_failed_ = is_ours(GST_MESSAGE_SRC(message));
-  result_.error = model_failed_ ? error->message : request_.video + ": " + error->message;
+  if (model_failed_) {
+    result_.error = error->message;
+  } else if (g_error_matches(error.get(), GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED)) {
+    // "Internal data stream error." and the like, which say nothing by themselves.
+    result_.error = request_.video + ": cannot be read or decoded (" + error->message + ")";
+  } else {
+    result_.error = request_.video + ": " + error->message;
+  }
 }
 
 void Player::handle_warning(GstMessage* message) {
