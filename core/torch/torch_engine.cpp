@@ -13,6 +13,7 @@
 #include "core/torch/answerer.h"
 #include "core/torch/border.h"
 #include "core/torch/encoder.h"
+#include "core/torch/memory_pool.h"
 #include "core/torch/model.h"
 #include "core/torch/scheduler.h"
 #include "core/torch/session.h"
@@ -27,8 +28,9 @@ class Core {
  public:
   explicit Core(int threads)
       : scheduler_([threads](const std::function<void()>& loop) {
-          // Both are settings of a thread, this one's.
+          // All are settings of a thread, this one's.
           if (threads > 0) at::set_num_threads(threads);
+          const PooledMemory pooled;
           const c10::InferenceMode inference;
           loop();
         }) {}
@@ -39,22 +41,24 @@ class Core {
       model_ = load_model(options, progress, stop);
       answerer_ = std::make_unique<Answerer>(*model_, scheduler_);
       encoder_ = std::make_unique<FrameEncoder>(*model_, scheduler_);
+      release_pooled_memory();  // what a load needs for a moment is more than ever after
     });
   }
 
   // Runs `work` as one unit and waits for it.
   template <typename Work>
   void on_thread(Work&& work) {
-    std::promise<void> done;
-    scheduler_.post(WorkClass::kTower, [&] {
+    // Shared: the waiting caller may be gone before the thread has left set_value().
+    const auto done = std::make_shared<std::promise<void>>();
+    scheduler_.post(WorkClass::kTower, [&work, done] {
       try {
         work();
-        done.set_value();
+        done->set_value();
       } catch (...) {
-        done.set_exception(current_error("engine"));
+        done->set_exception(current_error("engine"));
       }
     });
-    done.get_future().get();
+    done->get_future().get();
   }
 
   const Model& model() const { return *model_; }
