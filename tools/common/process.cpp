@@ -21,7 +21,7 @@ void tune_process() {
   // other in a loop of milliseconds, which on a machine that others use too keeps the very thread
   // that is waited for off the processor. Read when libgomp is loaded, with the engine; what the
   // user set stands.
-  if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "1000", 0);
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "10000", 0);
 }
 
 int64_t peak_rss_mb() {
