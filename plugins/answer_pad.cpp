@@ -35,6 +35,7 @@ class AnswerPad::CapsItem final : public Outbox::Item {
   GstFlowReturn send(GstPad*) override {
     return pad_.negotiate() ? GST_FLOW_OK : GST_FLOW_NOT_NEGOTIATED;
   }
+  bool survives_flush() const override { return true; }
 
  private:
   AnswerPad& pad_;

@@ -111,6 +111,7 @@ class CapsItem final : public Outbox::Item {
     gst_caps_unref(caps);
     return GST_FLOW_OK;
   }
+  bool survives_flush() const override { return true; }
 
  private:
   const EngineLoader& loader_;

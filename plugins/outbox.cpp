@@ -26,18 +26,31 @@ GstFlowReturn EventItem::send(GstPad* pad) {
   return GST_FLOW_OK;
 }
 
+bool EventItem::survives_flush() const {
+  switch (GST_EVENT_TYPE(event_)) {
+    case GST_EVENT_SEGMENT:
+    case GST_EVENT_STREAM_GROUP_DONE:
+    case GST_EVENT_EOS:
+      return false;
+    default:
+      return GST_EVENT_IS_STICKY(event_);
+  }
+}
+
 Outbox::Outbox(GstPad* pad) : pad_(pad) {}
 
 bool Outbox::activate(bool active) {
   if (active) {
     const std::lock_guard lock(mutex_);
+    active_ = true;
     flow_ = GST_FLOW_OK;
     return gst_pad_start_task(pad_, loop, this, nullptr);
   }
   {
     std::unique_lock lock(mutex_);
+    active_ = false;
     flow_ = GST_FLOW_FLUSHING;
-    forget_items(lock);
+    forget_items(lock, true);
   }
   changed_.notify_all();
   return gst_pad_stop_task(pad_);
@@ -47,7 +60,7 @@ void Outbox::flush_start() {
   {
     std::unique_lock lock(mutex_);
     flow_ = GST_FLOW_FLUSHING;
-    forget_items(lock);
+    forget_items(lock, false);
   }
   changed_.notify_all();
   gst_pad_pause_task(pad_);  // returns when the task is out of what it did
@@ -68,7 +81,7 @@ GstFlowReturn Outbox::put(std::unique_ptr<Item> item) {
       gst_pad_start_task(pad_, loop, this, nullptr);
     }
     flow = flow_;
-    if (flow == GST_FLOW_OK) {
+    if (flow == GST_FLOW_OK || (active_ && item->survives_flush())) {
       if (item->counts()) ++counted_;
       items_.push_back(std::move(item));
     }
@@ -126,13 +139,15 @@ void Outbox::run_once() {
     flow = item->send(pad_);
     item.reset();
     lock.lock();
+  } else if (active_ && item->survives_flush()) {
+    items_.push_front(std::move(item));
   }
   if (counts && counted_ > 0) --counted_;
   bool ended = false;
   if (flow_ == GST_FLOW_OK && flow != GST_FLOW_OK) {
     flow_ = flow;
     for (const auto& left : items_) ended |= ends_stream(*left);
-    forget_items(lock);
+    forget_items(lock, false);
   }
   lock.unlock();
   changed_.notify_all();
@@ -147,10 +162,13 @@ void Outbox::report_not_linked() {
   gst_object_unref(element);
 }
 
-void Outbox::forget_items(std::unique_lock<std::mutex>& lock) {
+void Outbox::forget_items(std::unique_lock<std::mutex>& lock, bool all) {
   std::deque<std::unique_ptr<Item>> items;
   items.swap(items_);
   counted_ = 0;
+  for (auto& item : items) {
+    if (!all && item->survives_flush()) items_.push_back(std::move(item));
+  }
   // Items end what they hold, which may take locks of others.
   lock.unlock();
   items.clear();

@@ -30,6 +30,8 @@ class Outbox {
     virtual bool counts() const { return false; }
     // The event that it holds; nullptr: none.
     virtual GstEvent* event() const { return nullptr; }
+    // Whether it still waits behind a flush or an error: what describes the stream is said once.
+    virtual bool survives_flush() const { return false; }
   };
 
   explicit Outbox(GstPad* pad);  // borrowed, lives longer than this
@@ -37,8 +39,8 @@ class Outbox {
   // The pad's activate-mode function calls this: starts the thread, or ends it and throws away what
   // waits.
   bool activate(bool active);
-  // Between flush_start() and flush_stop() nothing is taken, what waits is thrown away and waiting
-  // callers return.
+  // Between flush_start() and flush_stop() nothing is sent, only what survives a flush is taken and
+  // kept, and waiting callers return.
   void flush_start();
   void flush_stop();
 
@@ -59,7 +61,7 @@ class Outbox {
   static void loop(gpointer self);
   void run_once();
   void report_not_linked();  // as an element error: nobody else would tell
-  void forget_items(std::unique_lock<std::mutex>& lock);
+  void forget_items(std::unique_lock<std::mutex>& lock, bool all);
 
   GstPad* const pad_;
 
@@ -69,6 +71,7 @@ class Outbox {
       items_;                               // guarded by mutex_; without the one that is being sent
   size_t counted_ = 0;                      // guarded by mutex_; with the one that is being sent
   GstFlowReturn flow_ = GST_FLOW_FLUSHING;  // guarded by mutex_
+  bool active_ = false;                     // guarded by mutex_
 };
 
 // A serialized event on its way through an outbox.
@@ -80,6 +83,8 @@ class EventItem : public Outbox::Item {
   EventItem& operator=(const EventItem&) = delete;
   GstFlowReturn send(GstPad* pad) override;
   GstEvent* event() const override { return event_; }
+  // Sticky events but those that a flush takes off a pad, too.
+  bool survives_flush() const override;
 
  private:
   GstEvent* event_;

@@ -183,6 +183,27 @@ TEST(Encode, AFlushUnblocksAWaitingChainAndForgetsWhatWasInside) {
   EXPECT_EQ(gst_harness_buffers_in_queue(h.get()), 0U);
 }
 
+TEST(Encode, SendsBehindAFlushWhatDescribesTheStream) {
+  // All of it still waits for the model when the flush comes, and upstream says it once only.
+  const HarnessPtr h = encode_harness("model=fake:load_ms=300 when-busy=wait");
+  gst_harness_push_event(h.get(), gst_event_new_tag(gst_tag_list_new(GST_TAG_TITLE, "x", nullptr)));
+  gst_harness_push_event(h.get(), gst_event_new_flush_start());
+  gst_harness_push_event(h.get(), gst_event_new_flush_stop(TRUE));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(h.get(), gst_event_new_segment(&segment));
+  gst_harness_push(h.get(), picture(kVideo, 0).release());
+  const BufferPtr out(gst_harness_pull(h.get()));
+  ASSERT_TRUE(out);
+  std::vector<GstEventType> order;
+  while (const EventPtr event{gst_harness_try_pull_event(h.get())}) {
+    const GstEventType type = GST_EVENT_TYPE(event.get());
+    if (type != GST_EVENT_FLUSH_START && type != GST_EVENT_FLUSH_STOP) order.push_back(type);
+  }
+  EXPECT_EQ(order, (std::vector{GST_EVENT_STREAM_START, GST_EVENT_CAPS, GST_EVENT_TAG,
+                                GST_EVENT_SEGMENT}));
+}
+
 TEST(Encode, AddsNoLatency) {
   const HarnessPtr h = encode_harness("model=fake:");
   gst_harness_set_live(h.get(), TRUE);
