@@ -1,5 +1,5 @@
-// Error: the one exception that core throws. Its text is one line for a person: what failed, where, what to do.
-// Threads: a value; safe anywhere.
+// Error: the one exception that core throws. Its text is one line for a person: what failed, where,
+// what to do. Threads: a value; safe anywhere.
 #pragma once
 
 #include <stdexcept>

@@ -1,4 +1,4 @@
-// Marks what libm3core.so shows to the plugin, the tools and the engine module; everything else stays hidden.
+// Marks what libm3core.so shows to plugin, tools and engine module; the rest stays hidden.
 #pragma once
 
 #define M3_API __attribute__((visibility("default")))
