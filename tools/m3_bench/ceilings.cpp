@@ -21,7 +21,7 @@
 namespace m3::bench {
 namespace {
 
-constexpr int kRounds = 5;  // the best counts: whatever else runs only takes away
+constexpr int kRounds = 20;  // the best counts: whatever else runs only takes away
 
 // As many numbers as a register holds: of AVX2 and of AVX-512. Other CPUs split them.
 using Eight = float __attribute__((vector_size(32)));
@@ -123,7 +123,7 @@ double memory_bandwidth_gb_s(int threads) {
 
 double float32_gflops(int threads) {
   constexpr size_t kDepth = 192;
-  constexpr size_t kProducts = 10000;
+  constexpr size_t kProducts = 5000;
   const auto rate = [&](size_t rows, size_t columns, auto* kernel) {
     const double seconds = fastest(threads, [&](int) {
       const std::vector<float> a(rows * kDepth, 0.5F);
