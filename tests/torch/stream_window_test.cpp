@@ -137,7 +137,9 @@ TEST_F(StreamWindowTest, AfterDroppingItIsAFreshWindowOfWhatIsLeft) {
   StreamWindow window(tiny_model(), options_);
   for (int number = 1; number <= 40; ++number) {
     window.append(frame(number, number % 4 == 0 ? 36 : 9));
-    if (number % 3 == 0) EXPECT_TRUE(window.prefill(kNever));
+    if (number % 3 == 0) {
+      EXPECT_TRUE(window.prefill(kNever));
+    }
   }
   // At most 80 visual tokens and 6 frames.
   const WindowSummary summary = window.summary();
