@@ -74,6 +74,7 @@ void Outbox::flush_stop() {
 
 GstFlowReturn Outbox::put(std::unique_ptr<Item> item) {
   GstFlowReturn flow = GST_FLOW_OK;
+  bool unheard_end = false;
   {
     const std::lock_guard lock(mutex_);
     if (flow_ == GST_FLOW_EOS && starts_stream(*item)) {
@@ -84,10 +85,12 @@ GstFlowReturn Outbox::put(std::unique_ptr<Item> item) {
     if (flow == GST_FLOW_OK || (active_ && item->survives_flush())) {
       if (item->counts()) ++counted_;
       items_.push_back(std::move(item));
+    } else {
+      unheard_end = flow == GST_FLOW_NOT_LINKED && ends_stream(*item);
     }
   }
   changed_.notify_all();
-  if (item && flow == GST_FLOW_NOT_LINKED && ends_stream(*item)) report_not_linked();
+  if (unheard_end) report_not_linked();
   return flow;
 }
 

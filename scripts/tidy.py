@@ -64,7 +64,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--limit", type=int, default=300, help="seconds for one file")
     parser.add_argument("files", nargs="*", help="only these (path below the checkout)")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     if not shutil.which(TIDY):
         sys.exit(f"tidy: {TIDY} is not installed; run scripts/setup check")
     args.cache.mkdir(parents=True, exist_ok=True)

@@ -210,9 +210,9 @@ bool TorchSession::handle(Drain& command, DecoderPass::Clock::time_point) {
   Draining draining{std::move(command.ready), {}};
   for (const auto& [id, ticket] : tickets_) {
     const bool still_queued =
-        std::any_of(commands_.begin(), commands_.end(), [&](const Command& queued) {
+        std::any_of(commands_.begin(), commands_.end(), [&wanted = ticket](const Command& queued) {
           const auto* ask = std::get_if<Ask>(&queued);
-          return ask != nullptr && ask->ticket == ticket;
+          return ask != nullptr && ask->ticket == wanted;
         });
     if (!still_queued) draining.waits_for.insert(id);
   }
