@@ -6,11 +6,11 @@
 #include "tools/m3_ask/bus_fields.h"
 #include "tools/m3_ask/list_run.h"
 #include "tools/m3_ask/modes.h"
-#include "tools/m3_ask/picture_asker.h"
 #include "tools/m3_ask/picture_options.h"
 #include "tools/m3_ask/plugin_finder.h"
 #include "tools/m3_ask/question_file.h"
 #include "tools/m3_ask/video_player.h"
+#include "tools/pictures/picture_asker.h"
 
 namespace m3::ask {
 namespace {
@@ -115,7 +115,7 @@ bool ask_clip(const Group& clip, const Options& options, Printer& printer, RunRe
 }
 
 // False: interrupted.
-bool ask_picture(const Group& picture, const Options& options, PictureAsker& asker,
+bool ask_picture(const Group& picture, const Options& options, tools::PictureAsker& asker,
                  int default_scale, ListRun& run) {
   std::vector<const QuestionLine*> lines = picture.lines;
   const auto scale_of = [&](const QuestionLine* line) {
@@ -163,11 +163,11 @@ int ask_question_file(const Options& options, Printer& printer, std::stop_token 
   const int default_scale = options.scale != 0 ? options.scale : automatic_scale(engine->info(), 1);
   SessionOptions session = options.session;
   session.window_tokens = engine->info().ladder.back();  // one picture
-  std::unique_ptr<PictureAsker> asker;
+  std::unique_ptr<tools::PictureAsker> asker;
   ListRun run(printer, report, lines.size());
   for (const Group& group : group_lines(lines)) {
     if (!group.video && !asker)
-      asker = std::make_unique<PictureAsker>(engine, session, options.question, stop);
+      asker = std::make_unique<tools::PictureAsker>(engine, session, options.question, stop);
     const bool done = group.video ? ask_clip(group, options, printer, report, run, stop)
                                   : ask_picture(group, options, *asker, default_scale, run);
     if (!done) {

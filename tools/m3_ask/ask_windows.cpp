@@ -4,16 +4,16 @@
 
 #include "tools/m3_ask/list_run.h"
 #include "tools/m3_ask/modes.h"
-#include "tools/m3_ask/picture_asker.h"
 #include "tools/m3_ask/picture_options.h"
 #include "tools/m3_ask/question_file.h"
+#include "tools/pictures/picture_asker.h"
 
 namespace m3::ask {
 namespace {
 
-std::vector<ShownPicture> to_shown(const WindowLine& line, const ModelInfo& model,
-                                   const std::string& image_root) {
-  std::vector<ShownPicture> window;
+std::vector<tools::ShownPicture> to_shown(const WindowLine& line, const ModelInfo& model,
+                                          const std::string& image_root) {
+  std::vector<tools::ShownPicture> window;
   for (const WindowFrame& frame : line.frames) {
     const int64_t pts_ns = frame.second ? std::llround(*frame.second * 1e9) : kNoTime;
     window.push_back(
@@ -48,7 +48,7 @@ int ask_windows(const Options& options, Printer& printer, std::stop_token stop) 
   session.window_tokens =
       largest_window(lines, engine->info(), options.windows_file);  // shown as given
 
-  PictureAsker asker(engine, session, options.question, stop);
+  tools::PictureAsker asker(engine, session, options.question, stop);
   ListRun run(printer, report, lines.size());
   for (const WindowLine& line : lines) {
     run.progress(options.windows_file);

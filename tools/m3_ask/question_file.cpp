@@ -1,35 +1,19 @@
 #include "tools/m3_ask/question_file.h"
 
-#include <filesystem>
-#include <fstream>
-#include <functional>
-#include <nlohmann/json.hpp>
-#include <string_view>
-#include <system_error>
+#include <utility>
 
-#include "core/error.h"
+#include "tools/common/json_line_file.h"
 
 namespace m3::ask {
 namespace {
 
-using Json = nlohmann::json;
+using tools::Json;
+using tools::LineFault;
+using tools::text_of;
 
-constexpr size_t kLongestLine = 1 << 20;  // bytes
 constexpr double kLongestSeconds = 1e8;
 constexpr int kLargestScale = 1 << 20;
 constexpr size_t kMostFrames = 4096;  // in one window
-
-// What is wrong with a line; the reader adds file and number.
-struct LineFault {
-  std::string text;
-};
-
-std::string text_of(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return {};
-  if (!found->is_string()) throw LineFault{std::string("\"") + key + "\" is not a text"};
-  return found->get<std::string>();
-}
 
 std::string question_of(const Json& object) {
   const std::string question = text_of(object, "question");
@@ -86,37 +70,11 @@ WindowLine to_window(const Json& object) {
   return line;
 }
 
-// Calls `take` with each line's object and its number from 0.
-void read_lines(const std::string& path, const std::function<void(const Json&, int)>& take) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error))
-    throw Error(ErrorCode::kNotFound, path + ": is a folder, not a file");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(ErrorCode::kNotFound, path + ": no such file, or it cannot be read");
-  std::vector<char> buffer(kLongestLine + 2);  // room for the line, its newline and the final 0
-  for (int number = 0; file.getline(buffer.data(), static_cast<std::streamsize>(buffer.size())) ||
-                       file.gcount() > 0;
-       ++number) {
-    const std::string_view text(buffer.data());
-    try {
-      if (file.fail()) throw LineFault{"longer than 1 MiB"};
-      if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-      const Json object = Json::parse(text, nullptr, false);
-      if (object.is_discarded()) throw LineFault{"not JSON"};
-      if (!object.is_object()) throw LineFault{"not a JSON object"};
-      take(object, number);
-    } catch (const LineFault& fault) {
-      throw Error(ErrorCode::kCorrupt, path + ":" + std::to_string(number + 1) + ": " + fault.text);
-    }
-  }
-  if (file.bad()) throw Error(ErrorCode::kCorrupt, path + ": cannot be read to its end");
-}
-
 }  // namespace
 
 std::vector<QuestionLine> read_question_file(const std::string& path) {
   std::vector<QuestionLine> lines;
-  read_lines(path, [&](const Json& object, int number) {
+  tools::read_json_lines(path, [&](const Json& object, int number) {
     lines.push_back(to_question(object));
     lines.back().index = number;
   });
@@ -125,7 +83,7 @@ std::vector<QuestionLine> read_question_file(const std::string& path) {
 
 std::vector<WindowLine> read_window_file(const std::string& path) {
   std::vector<WindowLine> lines;
-  read_lines(path, [&](const Json& object, int number) {
+  tools::read_json_lines(path, [&](const Json& object, int number) {
     lines.push_back(to_window(object));
     lines.back().index = number;
   });

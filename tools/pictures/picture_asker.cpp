@@ -1,11 +1,12 @@
-#include "tools/m3_ask/picture_asker.h"
+#include "tools/pictures/picture_asker.h"
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
 #include "core/error.h"
 
-namespace m3::ask {
+namespace m3::tools {
 namespace {
 
 // Hands the finished answer to the thread that waits for it.
@@ -28,11 +29,11 @@ void add(EndLine& sum, const SessionStats& stats) {
 }  // namespace
 
 PictureAsker::PictureAsker(std::shared_ptr<Engine> engine, const SessionOptions& session,
-                           Question question, std::stop_token stop)
+                           Question question, std::stop_token stop, PictureLook look)
     : engine_(std::move(engine)),
       question_(std::move(question)),
       stop_(std::move(stop)),
-      pictures_(engine_),
+      pictures_(engine_, look),
       session_(engine_->create_session(session)) {}
 
 void PictureAsker::show(const std::vector<ShownPicture>& window) {
@@ -50,25 +51,41 @@ void PictureAsker::show(const std::vector<ShownPicture>& window) {
 
 std::optional<Answer> PictureAsker::ask(const std::vector<ShownPicture>& window,
                                         const std::string& question) {
-  if (stop_.stop_requested()) return std::nullopt;
+  std::vector<Answer> answers = ask(window, std::vector{question});
+  return answers.empty() ? std::nullopt : std::optional(std::move(answers.front()));
+}
+
+std::vector<Answer> PictureAsker::ask(const std::vector<ShownPicture>& window,
+                                      const std::vector<std::string>& questions) {
+  if (stop_.stop_requested()) return {};
+  std::vector<Answer> answers;
   try {
     show(window);
-    Question asked = question_;
-    asked.text = question;
-    asked.asked_at_ns = window.empty() ? kNoTime : window.back().pts_ns;
-    const auto box = std::make_shared<AnswerBox>();
-    std::future<Answer> answer = box->future();
-    const RequestId id = session_->ask(std::move(asked), box);
-    const std::stop_callback on_stop(stop_, [&] { session_->cancel(id); });
-    Answer result = answer.get();
-    if (stop_.stop_requested() && result.finish == Finish::kCancelled) return std::nullopt;
-    return result;
+    std::vector<std::future<Answer>> open;
+    std::vector<RequestId> ids;
+    for (const std::string& question : questions) {
+      Question asked = question_;
+      asked.text = question;
+      asked.asked_at_ns = window.empty() ? kNoTime : window.back().pts_ns;
+      const auto box = std::make_shared<AnswerBox>();
+      open.push_back(box->future());
+      ids.push_back(session_->ask(std::move(asked), box));
+    }
+    const std::stop_callback on_stop(stop_, [&] {
+      for (const RequestId id : ids) session_->cancel(id);
+    });
+    for (std::future<Answer>& answer : open) answers.push_back(answer.get());
   } catch (const Error& error) {
     Answer failed;
     failed.finish = Finish::kError;
     failed.error = error.what();
-    return failed;
+    answers.assign(questions.size(), failed);
   }
+  const bool cancelled = std::any_of(answers.begin(), answers.end(), [](const Answer& answer) {
+    return answer.finish == Finish::kCancelled;
+  });
+  if (stop_.stop_requested() && cancelled) return {};
+  return answers;
 }
 
 EndLine PictureAsker::totals() const {
@@ -79,4 +96,4 @@ EndLine PictureAsker::totals() const {
   return sum;
 }
 
-}  // namespace m3::ask
+}  // namespace m3::tools

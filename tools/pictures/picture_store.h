@@ -12,11 +12,14 @@
 
 #include "core/engine.h"
 
-namespace m3::ask {
+namespace m3::tools {
+
+// kGrey: a grey picture of the same size in place of each, to tell what is said without seeing.
+enum class PictureLook { kAsItIs, kGrey };
 
 class PictureStore {
  public:
-  explicit PictureStore(std::shared_ptr<Engine> engine);
+  explicit PictureStore(std::shared_ptr<Engine> engine, PictureLook look = PictureLook::kAsItIs);
 
   // The picture's tokens at the model's finest scale. Throws what read_image and Engine::encode
   // throw, naming the file.
@@ -27,9 +30,10 @@ class PictureStore {
   using Entry = std::pair<std::string, Tokens>;
 
   const std::shared_ptr<Engine> engine_;
+  const PictureLook look_;
   std::list<Entry> recent_;  // most recently used first
   std::unordered_map<std::string_view, std::list<Entry>::iterator> by_path_;  // keys lie in recent_
   size_t tower_runs_ = 0;
 };
 
-}  // namespace m3::ask
+}  // namespace m3::tools

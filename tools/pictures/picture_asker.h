@@ -11,9 +11,9 @@
 
 #include "core/engine.h"
 #include "core/json_lines.h"
-#include "tools/m3_ask/picture_store.h"
+#include "tools/pictures/picture_store.h"
 
-namespace m3::ask {
+namespace m3::tools {
 
 // One picture of a window.
 struct ShownPicture {
@@ -29,11 +29,15 @@ class PictureAsker {
   // question: all but its text. The window of `session` must hold the largest window that will be
   // asked about.
   PictureAsker(std::shared_ptr<Engine> engine, const SessionOptions& session, Question question,
-               std::stop_token stop);
+               std::stop_token stop, PictureLook look = PictureLook::kAsItIs);
 
   // Waits for the answer; what cannot be answered comes back as an answer with Finish::kError.
   // Nothing when `stop` was requested.
   std::optional<Answer> ask(const std::vector<ShownPicture>& window, const std::string& question);
+  // The same for several questions, which the engine answers side by side. One answer each, in
+  // order; none at all when `stop` was requested.
+  std::vector<Answer> ask(const std::vector<ShownPicture>& window,
+                          const std::vector<std::string>& questions);
 
   // Counts over all windows so far, as the `end` line has them.
   EndLine totals() const;
@@ -50,4 +54,4 @@ class PictureAsker {
   EndLine earlier_windows_;
 };
 
-}  // namespace m3::ask
+}  // namespace m3::tools

@@ -1,0 +1,55 @@
+#include "tools/m3_eval/question_set.h"
+
+#include "core/error.h"
+#include "tools/common/json_line_file.h"
+
+namespace m3::eval {
+namespace {
+
+using tools::Json;
+using tools::LineFault;
+
+std::string needed(const Json& object, const char* key) {
+  std::string text = tools::text_of(object, key);
+  if (text.empty()) throw LineFault{std::string("\"") + key + "\" is missing or empty"};
+  return text;
+}
+
+std::optional<double> number_of(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return std::nullopt;
+  if (!found->is_number()) throw LineFault{std::string("\"") + key + "\" is not a number"};
+  return found->get<double>();
+}
+
+SetQuestion to_question(const Json& object) {
+  SetQuestion question;
+  question.file = needed(object, "file");
+  question.question = needed(object, "question");
+  question.answer = needed(object, "answer");
+  question.kind = needed(object, "type");
+  if (question.kind == "all") throw LineFault{"the type \"all\" stands for all types"};
+  question.seconds = number_of(object, "seconds");
+  question.tolerance = number_of(object, "tolerance").value_or(question.tolerance);
+  if (const auto accept = object.find("accept"); accept != object.end() && !accept->is_null()) {
+    if (!accept->is_array()) throw LineFault{"\"accept\" is not a list"};
+    for (const Json& text : *accept) {
+      if (!text.is_string()) throw LineFault{"an entry of \"accept\" is not a text"};
+      question.accept.push_back(text.get<std::string>());
+    }
+  }
+  return question;
+}
+
+}  // namespace
+
+std::vector<SetQuestion> read_question_set(const std::string& path, size_t limit) {
+  std::vector<SetQuestion> questions;
+  tools::read_json_lines(path, [&](const Json& object, int) {
+    if (limit == 0 || questions.size() < limit) questions.push_back(to_question(object));
+  });
+  if (questions.empty()) throw Error(ErrorCode::kCorrupt, path + ": holds no question");
+  return questions;
+}
+
+}  // namespace m3::eval
