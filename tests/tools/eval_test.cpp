@@ -105,9 +105,22 @@ TEST_F(Eval, NamesTheLineThatIsNoQuestion) {
       << result.err_lines[0];
 }
 
+TEST_F(Eval, MakesItsQuestionsFromAnnotations) {
+  const std::string picture = red_picture(50);
+  std::ofstream(folder_.path() + "/annotations.jsonl")
+      << Json{{"file", picture}, {"label", "frames"}}.dump() << "\n";
+  const ToolResult result =
+      run_tool("m3-eval", {"granularity", "--data", folder_.path(), "--model", "fake:", "--json"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(accuracy(result, 1, "object"), 100);
+  const ToolResult printed =
+      run_tool("m3-eval", {"granularity", "--data", folder_.path(), "--print-questions"});
+  EXPECT_EQ(printed.rows().at(0).at("answer"), "a frames");
+}
+
 TEST_F(Eval, WrongUseIsTold) {
   EXPECT_EQ(run_tool("m3-eval", {}).exit_code, 2);
-  EXPECT_EQ(run_tool("m3-eval", {"granularity", "--data", "/"}).exit_code, 2);
+  EXPECT_EQ(run_tool("m3-eval", {"granularity"}).exit_code, 2);
 }
 
 }  // namespace

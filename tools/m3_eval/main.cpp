@@ -1,14 +1,17 @@
 // m3-eval: how right a model's answers are, at every scale.
 #include <cstdio>
 #include <memory>
+#include <vector>
 
 #include "core/error.h"
 #include "tools/common/command_line.h"
 #include "tools/common/interrupt.h"
 #include "tools/common/process.h"
 #include "tools/common/progress.h"
+#include "tools/m3_eval/annotations.h"
 #include "tools/m3_eval/granularity.h"
 #include "tools/m3_eval/options.h"
+#include "tools/m3_eval/question_maker.h"
 #include "tools/m3_eval/report.h"
 
 namespace {
@@ -17,8 +20,24 @@ using namespace m3;
 
 constexpr char kTool[] = "m3-eval";
 
+std::vector<eval::SetQuestion> questions_for(const eval::Options& options) {
+  if (!options.questions.empty()) return eval::read_question_set(options.questions, options.limit);
+  return eval::some_of(
+      eval::make_questions(eval::read_annotations(options.data, options.split), options.seed),
+      options.limit, options.seed);
+}
+
 int run(const eval::Options& options, std::stop_token stop) {
-  const auto questions = eval::read_question_set(options.questions, options.limit);
+  const auto questions = questions_for(options);
+  if (questions.empty()) {
+    throw Error(ErrorCode::kNotFound,
+                options.data + ": nothing can be asked about its annotations");
+  }
+  if (options.print_questions) {
+    for (const auto& question : questions)
+      std::printf("%s\n", eval::to_json_line(question).c_str());
+    return tools::kExitDone;
+  }
   tools::Progress progress;
   const auto engine = shared_engine(
       options.engine,

@@ -14,12 +14,18 @@ constexpr char kAbout[] =
 
 constexpr char kExamples[] =
     "Examples:\n"
+    "  m3-eval granularity --data PICTURES --limit 500\n"
     "  m3-eval granularity --data PICTURES --questions questions.jsonl\n"
     "  m3-eval granularity --data PICTURES --questions questions.jsonl --blind --json\n"
     "\n"
     "Each line of the questions: file (a picture, seen from the data folder), question, answer, "
     "type,\n"
-    "and optionally accept (a list of texts that are right, too).";
+    "and optionally accept (a list of texts that are right, too). Without --questions: the file\n"
+    "annotations.jsonl of the data folder; each line: file, and optionally split (train, val), "
+    "label,\n"
+    "objects (a list of label, box [x, y, width, height], color), width, height, source, "
+    "complete,\n"
+    "crowd.";
 
 }  // namespace
 
@@ -37,11 +43,23 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   granularity->add_option("--data", options.data, "Folder of the pictures")
       ->required()
       ->type_name("DIR");
-  granularity->add_option("--questions", options.questions, "What is asked, JSON Lines")
-      ->required()
+  granularity
+      ->add_option("--questions", options.questions,
+                   "What is asked, JSON Lines; without it questions are made from the data "
+                   "folder's annotations")
       ->type_name("FILE.jsonl");
-  granularity->add_option("--limit", options.limit, "Ask only the first N; 0: all; default: 0")
+  granularity
+      ->add_option("--split", options.split,
+                   "Pictures that questions are made of: train or val; default: val")
+      ->check(CLI::IsMember({"train", "val"}));
+  granularity->add_option("--seed", options.seed, "Other questions are made; default: 1");
+  granularity
+      ->add_option("--limit", options.limit,
+                   "Ask only N: the first of the file, or those of as many pictures as it takes; "
+                   "0: all; default: 0")
       ->type_name("N");
+  granularity->add_flag("--print-questions", options.print_questions,
+                        "Print the questions, as --questions takes them, and ask nothing");
   granularity->add_flag("--blind", options.blind,
                         "Ask about grey pictures, too: what the model says without seeing");
   granularity->add_option(

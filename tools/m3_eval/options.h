@@ -1,6 +1,7 @@
 // The command line of m3-eval. Threads: free functions.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
 
@@ -10,10 +11,13 @@ namespace m3::eval {
 
 struct Options {
   EngineOptions engine;
-  std::string data;       // folder that the questions' files are seen from
-  std::string questions;  // JSON Lines
-  size_t limit = 0;       // questions, 0: all
-  bool blind = false;     // also on grey pictures
+  std::string data;              // folder that the questions' files are seen from
+  std::string questions;         // JSON Lines; empty: made from the annotations
+  std::string split = "val";     // of the annotations
+  uint64_t seed = 1;             // of the questions that are made
+  size_t limit = 0;              // questions, 0: all
+  bool print_questions = false;  // and ask nothing
+  bool blind = false;            // also on grey pictures
   bool json = false;
 };
 

@@ -52,4 +52,17 @@ std::vector<SetQuestion> read_question_set(const std::string& path, size_t limit
   return questions;
 }
 
+std::string to_json_line(const SetQuestion& question) {
+  nlohmann::ordered_json line = {{"file", question.file},
+                                 {"question", question.question},
+                                 {"answer", question.answer},
+                                 {"accept", question.accept},
+                                 {"type", question.kind}};
+  if (question.seconds) {
+    line["seconds"] = *question.seconds;
+    line["tolerance"] = question.tolerance;
+  }
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace m3::eval

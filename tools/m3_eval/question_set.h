@@ -22,5 +22,7 @@ struct SetQuestion {
 // are passed over. At most `limit` lines, 0: all. Throws kNotFound, and kCorrupt naming file and
 // line (from 1).
 std::vector<SetQuestion> read_question_set(const std::string& path, size_t limit);
+// The line that reads as this question.
+std::string to_json_line(const SetQuestion& question);
 
 }  // namespace m3::eval
