@@ -34,7 +34,8 @@ struct FrameActivity::State {
 
 namespace {
 
-Signature signature_of(const float* p, int width, int height) {
+// The picture moved by whole pixels first; its rim stands in for what is beyond it.
+Signature signature_of(const float* p, int width, int height, int right_px = 0, int down_px = 0) {
   Signature out{};
   for (int by = 0; by < kSignatureRows; ++by) {
     const int y0 = by * height / kSignatureRows;
@@ -44,7 +45,8 @@ Signature signature_of(const float* p, int width, int height) {
       const int x1 = std::max(x0 + 1, (bx + 1) * width / kSignatureColumns);
       float sum = 0;
       for (int y = y0; y < y1; ++y) {
-        for (int x = x0; x < x1; ++x) sum += p[y * width + x];
+        const float* row = p + std::clamp(y - down_px, 0, height - 1) * width;
+        for (int x = x0; x < x1; ++x) sum += row[std::clamp(x - right_px, 0, width - 1)];
       }
       out[by * kSignatureColumns + bx] = static_cast<uint8_t>(
           std::lround(std::clamp(sum / ((y1 - y0) * (x1 - x0)), 0.0F, 255.0F)));
@@ -134,6 +136,11 @@ Activity FrameActivity::measure(const FrameView& frame) {
   }
   const float tolerance = std::max(kLeastTolerance, s.model.rest_level());
   s.change = s.finder.find(now, s.model.ground(), width, height, tolerance, s.change);
+  // Where the camera shakes, its pictures are compared at one place.
+  const int right_px = s.change.jump_x_px + static_cast<int>(std::lround(s.change.dx_px));
+  const int down_px = s.change.jump_y_px + static_cast<int>(std::lround(s.change.dy_px));
+  if (right_px != 0 || down_px != 0)
+    activity.signature = signature_of(now, width, height, right_px, down_px);
   activity.motion = std::cbrt(s.model.measure(now, s.change, dt));
   activity.noise = s.model.rest_level() * kMeanDeviation * 3 * s.luma.block_px();
   if (s.model.adopted()) s.change = {};

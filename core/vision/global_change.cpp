@@ -5,13 +5,20 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdlib>
+#include <span>
 
 namespace m3 {
 namespace {
 
 constexpr int kStepPx = 4;  // between samples
-constexpr int kRounds = 3;
-constexpr int kUnknowns = 4;  // offset, gain, shift in x and y
+// How far off a sample may be in each round of a fit, in reaches of the last one. The narrow fit is
+// not bent by what moves in the picture; the wide one also finds a shift that puts most edges out
+// of reach.
+constexpr std::array<float, 3> kNarrow = {1, 1, 1};
+constexpr std::array<float, 4> kWide = {8, 6, 5, 5};
+constexpr float kTryWide = 0.004F;   // of the picture does not fit
+constexpr float kMuchBetter = 0.8F;  // of the narrow fit's misfit, for the wide one to win
+constexpr int kUnknowns = 4;         // offset, gain, shift in x and y
 constexpr float kMostGain = 2;
 constexpr float kMostShiftPx = 1;
 
@@ -103,7 +110,9 @@ void GlobalChangeFinder::take_samples(int jump_x, int jump_y) {
     for (int x = 1 + std::max(0, jump_x); x < x1; x += kStepPx) {
       const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x;
       const float* r = reference_ + i;
-      samples_.push_back({now_[i - shift], *r, (r[1] - r[-1]) / 2, (r[width_] - r[-width_]) / 2});
+      const float* n = now_ + (i - shift);
+      samples_.push_back({*n, *r, (r[1] - r[-1] + n[1] - n[-1]) / 4,
+                          (r[width_] - r[-width_] + n[width_] - n[-width_]) / 4});
     }
   }
   sample_rows_.push_back(samples_.size());
@@ -120,11 +129,21 @@ float GlobalChangeFinder::typical(Value value) {
 
 // Iteratively reweighted least squares with Tukey's biweight.
 GlobalChange GlobalChangeFinder::fit(int jump_x, int jump_y, float tolerance) {
+  take_samples(jump_x, jump_y);
   GlobalChange change;
   change.jump_x_px = jump_x;
   change.jump_y_px = jump_y;
-  take_samples(jump_x, jump_y);
   if (samples_.size() < 8) return change;
+  change = fit(change, kNarrow, tolerance);
+  if (change.outside < kTryWide) return change;
+  const GlobalChange wide = fit(change, kWide, tolerance);
+  return wide.misfit < kMuchBetter * change.misfit ? wide : change;
+}
+
+GlobalChange GlobalChangeFinder::fit(GlobalChange change, std::span<const float> reaches,
+                                     float tolerance) {
+  change.gain = 1;
+  change.dx_px = change.dy_px = 0;
   double mean = 0;
   for (const Sample& s : samples_) mean += s.reference;
   mean /= static_cast<double>(samples_.size());
@@ -135,10 +154,10 @@ GlobalChange GlobalChangeFinder::fit(int jump_x, int jump_y, float tolerance) {
     return s.now - change.gain * s.reference - change.offset - change.dx_px * s.slope_x -
            change.dy_px * s.slope_y;
   };
-  for (int round = 0; round < kRounds; ++round) {
+  for (const float reaches_here : reaches) {
     const float spread =
         std::max(tolerance, 1.4826F * typical([&](const Sample& s) { return std::abs(off(s)); }));
-    const float reach = 4.685F * spread;
+    const float reach = 4.685F * spread * reaches_here;
     Normal m{};
     for (const Sample& s : samples_) {
       const float u = off(s) / reach;
@@ -163,8 +182,15 @@ GlobalChange GlobalChangeFinder::fit(int jump_x, int jump_y, float tolerance) {
     change.dy_px = std::clamp(static_cast<float>(x[3]), -kMostShiftPx, kMostShiftPx);
   }
   int outside = 0;
-  for (const Sample& s : samples_) outside += std::abs(off(s)) > 4 * tolerance;
+  float misfit = 0;
+  for (const Sample& s : samples_) {
+    const float d = std::abs(off(s));
+    outside += d > 4 * tolerance;
+    const float unexplained = std::clamp(d - 2 * tolerance, 0.0F, kClip);
+    misfit += unexplained * unexplained;
+  }
   change.outside = static_cast<float>(outside) / static_cast<float>(samples_.size());
+  change.misfit = misfit / static_cast<float>(samples_.size());
   return change;
 }
 

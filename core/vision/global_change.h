@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace m3 {
@@ -17,6 +18,8 @@ struct GlobalChange {
   int jump_x_px = 0;  // at most a quarter of the picture
   int jump_y_px = 0;
   float outside = 0;  // share of the picture that differs from this by more than noise, 0..1
+  // Mean square of what noise does not explain, each at most 24 levels of luma.
+  float misfit = 0;
   // Light that differs from row to row (lamps beat with a rolling shutter): to be added to
   // `offset`, one for each row of `now`, levels of luma. nullptr: none. Belongs to the finder,
   // valid until its next find().
@@ -36,6 +39,8 @@ class GlobalChangeFinder {
   };
 
   GlobalChange fit(int jump_x_px, int jump_y_px, float tolerance);
+  // From the samples that were taken; only the jump of `change` counts. reaches: see the .cpp.
+  GlobalChange fit(GlobalChange change, std::span<const float> reaches, float tolerance);
   void take_samples(int jump_x_px, int jump_y_px);
   void find_row_light(GlobalChange* change, float tolerance);
   void search(int* jump_x_px, int* jump_y_px);

@@ -19,6 +19,9 @@ constexpr double kRecentSeconds = 0.2;  // length of a stretch of the recent pas
 // A pixel (mean of 3x3) moves when it is this far from the ground and from the recent past: levels
 // of luma that never count, and mean deviations at rest.
 constexpr float kFloor = 3.5F;
+// The part of what a shift by less than a pixel explains that may be wrong: edges are sharper than
+// a straight line between two pixels.
+constexpr float kSlack = 0.5F;
 constexpr float kSpreads = 5;
 constexpr float kFirstSpread = 1;
 constexpr float kSpreadStep = 0.5F;  // lets a spread of zero grow
@@ -62,16 +65,18 @@ struct Compare {
   const float *now, *ground, *recent;
   std::ptrdiff_t width;
   Light light;
-  float *off_ground, *off_recent;
+  float *off_ground, *off_recent, *shifted;
 
   template <int kCount>
   void run(int i) const {
-    pixels<kCount>(now + i, ground + i, recent + i, width, light, off_ground + i, off_recent + i);
+    pixels<kCount>(now + i, ground + i, recent + i, width, light, off_ground + i, off_recent + i,
+                   shifted + i);
   }
   template <int kCount>
   static void pixels(const float* __restrict now, const float* __restrict ground,
                      const float* __restrict recent, std::ptrdiff_t width, Light light,
-                     float* __restrict off_ground, float* __restrict off_recent) {
+                     float* __restrict off_ground, float* __restrict off_recent,
+                     float* __restrict shifted) {
     const float* __restrict up = now - width;
     const float* __restrict down = now + width;
     const float* __restrict ground_up = ground - width;
@@ -80,10 +85,12 @@ struct Compare {
       const float slope_x =
           ground[i + 1] - ground[i - 1] + (now[i + 1] - now[i - 1]) * light.inverse_gain;
       const float slope_y = ground_down[i] - ground_up[i] + (down[i] - up[i]) * light.inverse_gain;
-      const float there = (now[i] - light.offset) * light.inverse_gain -
-                          light.quarter_dx * slope_x - light.quarter_dy * slope_y;
+      const float along_x = light.quarter_dx * slope_x;
+      const float along_y = light.quarter_dy * slope_y;
+      const float there = (now[i] - light.offset) * light.inverse_gain - along_x - along_y;
       off_ground[i] = there - ground[i];
       off_recent[i] = there - recent[i];
+      shifted[i] = std::abs(along_x) + std::abs(along_y);
     }
   }
 };
@@ -110,24 +117,24 @@ struct Judge {
   struct Pace {
     float gain, up, down, ground, covered;
   };
-  const float *calm_ground, *calm_recent, *off_ground;
+  const float *calm_ground, *calm_recent, *off_ground, *shifted;
   Pace pace;
   float *spread, *excess, *ground, *gathered;
 
   template <int kCount>
   void run(int i) const {
-    pixels<kCount>(calm_ground + i, calm_recent + i, off_ground + i, pace, spread + i, excess + i,
-                   ground + i, gathered + i);
+    pixels<kCount>(calm_ground + i, calm_recent + i, off_ground + i, shifted + i, pace, spread + i,
+                   excess + i, ground + i, gathered + i);
   }
   template <int kCount>
   static void pixels(const float* __restrict calm_ground, const float* __restrict calm_recent,
-                     const float* __restrict off_ground, Pace pace, float* __restrict spread,
-                     float* __restrict excess, float* __restrict ground,
+                     const float* __restrict off_ground, const float* __restrict shifted, Pace pace,
+                     float* __restrict spread, float* __restrict excess, float* __restrict ground,
                      float* __restrict gathered) {
     for (int i = 0; i < kCount; ++i) {
       const float from_ground = std::abs(calm_ground[i]) * pace.gain;
       const float from_recent = std::abs(calm_recent[i]) * pace.gain;
-      const float limit = kFloor + kSpreads * spread[i];
+      const float limit = kFloor + kSpreads * spread[i] + kSlack * shifted[i];
       excess[i] = least(from_ground, from_recent) - limit;
       // What passes once moves the spread little, what keeps on fluctuating doubles it again and
       // again.
@@ -168,7 +175,7 @@ void MotionModel::start(const float* now, int width, int height) {
   gathered_frames_ = 0;
   gathered_from_s_ = now_s_;
   spread_.assign(n, kFirstSpread);
-  for (auto* plane : {&off_slow_, &off_recent_, &calm_slow_, &calm_recent_, &rows_})
+  for (auto* plane : {&off_slow_, &off_recent_, &calm_slow_, &calm_recent_, &shifted_, &rows_})
     plane->assign(n, 0);
   for (auto* plane : {&excess_, &last_excess_}) plane->assign(n, -kFloor);
   rest_level_ = kFirstSpread;
@@ -205,7 +212,7 @@ void MotionModel::compare(const float* now, const GlobalChange& change, const fl
     if (change.row_light != nullptr)
       light.offset = change.offset + change.row_light[y - change.jump_y_px];
     run_row(n, Compare{now + (i - shift), slow_.data() + i, recent + i, width_, light,
-                       off_slow_.data() + i, off_recent_.data() + i});
+                       off_slow_.data() + i, off_recent_.data() + i, shifted_.data() + i});
   }
   for (const auto& [off, calm] :
        {std::pair{&off_slow_, &calm_slow_}, std::pair{&off_recent_, &calm_recent_}}) {
@@ -228,9 +235,9 @@ void MotionModel::judge(const GlobalChange& change, double dt) {
   std::fill(excess_.begin(), excess_.end(), -kFloor);
   for (int y = y0_; y < y1_; ++y) {
     const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x0_;
-    run_row(x1_ - x0_,
-            Judge{calm_slow_.data() + i, calm_recent_.data() + i, off_slow_.data() + i, pace,
-                  spread_.data() + i, excess_.data() + i, slow_.data() + i, gathered_.data() + i});
+    run_row(x1_ - x0_, Judge{calm_slow_.data() + i, calm_recent_.data() + i, off_slow_.data() + i,
+                             shifted_.data() + i, pace, spread_.data() + i, excess_.data() + i,
+                             slow_.data() + i, gathered_.data() + i});
   }
   ++gathered_frames_;
   // The rim that this frame did not show keeps what was known.

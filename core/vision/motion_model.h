@@ -58,6 +58,7 @@ class MotionModel {
   double gathered_from_s_ = 0;
   std::vector<float> spread_;  // mean deviation of each pixel from the recent past, learned
   std::vector<float> off_slow_, off_recent_;    // this frame less the past, pixel by pixel
+  std::vector<float> shifted_;                  // how much of it the shift took out
   std::vector<float> calm_slow_, calm_recent_;  // the same, each the mean of 3x3 pixels
   std::vector<float> excess_,
       last_excess_;                    // how far beyond its limit a pixel moves; levels of luma
