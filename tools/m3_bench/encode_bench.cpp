@@ -74,6 +74,7 @@ void bench_frames(const Bench& bench) {
 void bench_encode(const Bench& bench) {
   bench_frames(bench);
   const std::string& name = bench.options.engine.model;
+  if (name.starts_with("fake:")) return;  // it has no tower
   const bool random = name.starts_with("random:");
   const ModelConfig config =
       read_model_config(random ? name.substr(7, name.rfind(',') - 7) : find_model(name));
