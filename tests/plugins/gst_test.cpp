@@ -2,17 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <thread>
 
 namespace m3::test {
-
-int patience() {
-  const char* text = std::getenv("M3_TEST_PATIENCE");
-  return text ? std::max(1, std::atoi(text)) : 1;
-}
 
 BufferPtr picture(const std::string& caps, int index, uint8_t luma) {
   const CapsPtr parsed(gst_caps_from_string(caps.c_str()));

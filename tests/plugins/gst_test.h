@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "plugins/gstm3meta.h"
+#include "tests/support/patience.h"
 
 namespace m3::test {
 
@@ -37,17 +38,9 @@ using StructurePtr = std::unique_ptr<GstStructure, Unref>;
 inline constexpr GstClockTime kFrame = 40 * GST_MSECOND;  // 25 frames a second
 inline constexpr char kVideo[] = "video/x-raw, format=I420, width=64, height=48, framerate=25/1";
 
-// How much slower than usual things may be: M3_TEST_PATIENCE of the environment (sanitizers, busy
-// machines), else 1.
-int patience();
 // Longer than any of our waits; reached only by a failure.
 inline const std::chrono::seconds kPatience{30 * patience()};
 inline const GstClockTime kWait = std::chrono::nanoseconds(kPatience).count();  // for GStreamer
-// A limit that a rule sets, with that patience.
-inline std::chrono::milliseconds within(int limit_ms) {
-  return std::chrono::milliseconds(limit_ms) * patience();
-}
-
 // A picture whose luma is `luma` everywhere, number `index` of a stream with 25 frames a second.
 // caps: raw video.
 BufferPtr picture(const std::string& caps, int index, uint8_t luma = 100);

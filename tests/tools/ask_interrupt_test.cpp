@@ -5,13 +5,14 @@
 #include <chrono>
 #include <thread>
 
+#include "tests/support/patience.h"
 #include "tests/tools/made_video.h"
 #include "tests/tools/tool_process.h"
 
 namespace m3::test {
 namespace {
 
-constexpr double kSoon = 1.0;  // seconds
+const double kSoon = within(1000).count() / 1000.0;  // seconds
 
 void expect_interrupted(const ToolResult& result) {
   EXPECT_LT(result.seconds, kSoon);
