@@ -14,18 +14,26 @@
  * gst-launch-1.0 videotestsrc num-buffers=50 pattern=ball ! m3motion ! m3scale ! fakesink
  * ]|
  *
- * Adds: GstM3ActivityMeta. Messages: none.
+ * The properties roi and mask, and every GstVideoRegionOfInterestMeta that a detector before it put
+ * on a frame, say where: outside of the regions of interest motion counts a quarter, in masks (a
+ * burnt-in clock, a tree, what is private) nothing counts.
+ *
+ * Reads: GstVideoRegionOfInterestMeta. Adds: GstM3ActivityMeta. Messages: none.
  *
  * Since: 0.1
  */
 #include "plugins/gstm3motion.h"
 
+#include <mutex>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "core/vision/frame_activity.h"
 #include "plugins/frame_time.h"
 #include "plugins/glue.h"
 #include "plugins/gstm3meta.h"
+#include "plugins/properties.h"
 
 GST_DEBUG_CATEGORY_STATIC(gst_m3_motion_debug);
 #define GST_CAT_DEFAULT gst_m3_motion_debug
@@ -37,8 +45,46 @@ GstStaticPadTemplate sink_template =
 GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(M3_FRAME_CAPS));
 
-class Motion {  // streaming thread only
+enum { kRoi = 1, kMask };
+
+// Regions of interest that detectors put on a frame at most; more of them say nothing.
+constexpr size_t kMostDetected = 64;
+
+void add_detected(GstBuffer* buffer, const GstVideoInfo& info, std::vector<m3::Region>* regions) {
+  gpointer state = nullptr;
+  const double width = GST_VIDEO_INFO_WIDTH(&info);
+  const double height = GST_VIDEO_INFO_HEIGHT(&info);
+  while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
+             buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
+    if (regions->size() == kMostDetected) return;
+    const auto* roi = reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta);
+    regions->push_back({roi->x / width, roi->y / height, roi->w / width, roi->h / height});
+  }
+}
+
+class Motion {
  public:
+  // Any thread.
+  void set_text(guint id, const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    (id == kRoi ? settings_.roi : settings_.mask) = text;
+    settings_.changed = true;
+  }
+  std::string text(guint id) {
+    const std::lock_guard lock(mutex_);
+    return id == kRoi ? settings_.roi : settings_.mask;
+  }
+
+  // Start and streaming thread only from here on.
+  // Throws when a property cannot be read.
+  void take_settings() {
+    const std::lock_guard lock(mutex_);
+    if (!settings_.changed) return;
+    regions_.interest = m3::parse_regions(settings_.roi, "roi");
+    regions_.ignored = m3::parse_regions(settings_.mask, "mask");
+    settings_.changed = false;
+  }
+
   void set_caps(const GstCaps* caps) {
     info_ = m3::video_info_of(caps);
     time_.set_rate(info_->fps_n, info_->fps_d);
@@ -56,10 +102,24 @@ class Motion {  // streaming thread only
   }
   m3::Activity measure(GstBuffer* buffer) {
     const m3::MappedFrame frame(*info_, buffer, time_.stream_time(time_.pts_of(buffer)));
+    take_settings();
+    m3::Regions regions = regions_;
+    add_detected(buffer, *info_, &regions.interest);
+    activity_.set_regions(regions);
     return activity_.measure(frame.view());
   }
 
  private:
+  struct Settings {
+    std::string roi, mask;
+    bool changed = false;
+  };
+
+  std::mutex mutex_;
+  Settings settings_;  // guarded by mutex_
+
+  // Streaming thread only.
+  m3::Regions regions_;  // what the properties say
   std::optional<GstVideoInfo> info_;
   m3::FrameTime time_;
   m3::FrameActivity activity_;
@@ -80,6 +140,13 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(m3motion, "m3motion", GST_RANK_NONE, GST_T
 static gboolean gst_m3_motion_set_caps(GstBaseTransform* transform, GstCaps* in, GstCaps* out) {
   return m3::guard(transform, __func__, FALSE, [&] {
     GST_M3_MOTION(transform)->impl->set_caps(in);
+    return TRUE;
+  });
+}
+
+static gboolean gst_m3_motion_start(GstBaseTransform* transform) {
+  return m3::guard(transform, __func__, FALSE, [&] {
+    GST_M3_MOTION(transform)->impl->take_settings();
     return TRUE;
   });
 }
@@ -111,16 +178,41 @@ static GstFlowReturn gst_m3_motion_transform_ip(GstBaseTransform* transform, Gst
   });
 }
 
+static void gst_m3_motion_set_property(GObject* object, guint id, const GValue* value,
+                                       GParamSpec* pspec) {
+  GST_M3_MOTION(object)->impl->set_text(id, m3::text_of(value));
+}
+
+static void gst_m3_motion_get_property(GObject* object, guint id, GValue* value,
+                                       GParamSpec* pspec) {
+  m3::set_text(value, GST_M3_MOTION(object)->impl->text(id));
+}
+
 static void gst_m3_motion_finalize(GObject* object) {
   delete GST_M3_MOTION(object)->impl;
   G_OBJECT_CLASS(gst_m3_motion_parent_class)->finalize(object);
 }
 
 static void gst_m3_motion_class_init(GstM3MotionClass* klass) {
-  G_OBJECT_CLASS(klass)->finalize = gst_m3_motion_finalize;
+  auto* object_class = G_OBJECT_CLASS(klass);
+  object_class->set_property = gst_m3_motion_set_property;
+  object_class->get_property = gst_m3_motion_get_property;
+  object_class->finalize = gst_m3_motion_finalize;
+  m3::install(object_class,
+              {g_param_spec_string(
+                   "roi", "Regions of interest",
+                   "Where motion counts in full, elsewhere it counts a quarter: left,top,width,"
+                   "height in parts of the picture from 0 to 1, more of them behind semicolons "
+                   "(none = everywhere)",
+                   nullptr, m3::kMutablePlaying),
+               g_param_spec_string(
+                   "mask", "Masks",
+                   "Where nothing counts, also inside regions of interest; written like roi",
+                   nullptr, m3::kMutablePlaying)});
 
   auto* transform_class = GST_BASE_TRANSFORM_CLASS(klass);
   transform_class->set_caps = GST_DEBUG_FUNCPTR(gst_m3_motion_set_caps);
+  transform_class->start = GST_DEBUG_FUNCPTR(gst_m3_motion_start);
   transform_class->stop = GST_DEBUG_FUNCPTR(gst_m3_motion_stop);
   transform_class->sink_event = GST_DEBUG_FUNCPTR(gst_m3_motion_sink_event);
   transform_class->transform_ip = GST_DEBUG_FUNCPTR(gst_m3_motion_transform_ip);

@@ -28,7 +28,31 @@ struct FrameActivity::State {
   MotionModel model;
   GlobalChange change;
   Signature signature{};
+  Regions regions;
+  std::vector<float> weights;  // empty: every pixel counts the same
+  bool regions_changed = false;
+  std::vector<float> shown;  // the picture without what is ignored
   bool started = false;
+
+  void weigh() {
+    weights = regions.empty() ? std::vector<float>() : weights_of(regions, luma);
+    model.set_weights(weights);
+    regions_changed = false;
+  }
+  // What is ignored is as light as the rest is in the mean.
+  const float* without_ignored() {
+    const std::vector<float>& now = luma.pixels();
+    if (weights.empty() || regions.ignored.empty()) return now.data();
+    double sum = 0;
+    size_t counted = 0;
+    for (size_t i = 0; i < now.size(); ++i) {
+      if (weights[i] > 0) sum += now[i], ++counted;
+    }
+    const float mean = counted > 0 ? static_cast<float>(sum / static_cast<double>(counted)) : 0;
+    shown.resize(now.size());
+    for (size_t i = 0; i < now.size(); ++i) shown[i] = weights[i] > 0 ? now[i] : mean;
+    return shown.data();
+  }
   int64_t last_ns = kNoTime;
 };
 
@@ -99,6 +123,12 @@ double correlation(const Signature& a, const Signature& b) {
 FrameActivity::FrameActivity() : state_(std::make_unique<State>()) {}
 FrameActivity::~FrameActivity() = default;
 
+void FrameActivity::set_regions(const Regions& regions) {
+  if (regions == state_->regions) return;
+  state_->regions = regions;
+  state_->regions_changed = true;
+}
+
 void FrameActivity::reset() {
   state_->started = false;
   state_->last_ns = kNoTime;
@@ -111,13 +141,16 @@ Activity FrameActivity::measure(const FrameView& frame) {
                 "activity is measured on frames in host memory; download the frame before it");
   }
   State& s = *state_;
-  if (s.luma.read(frame)) s.started = false;
+  const bool reshaped = s.luma.read(frame);
+  if (reshaped) s.started = false;
+  if (reshaped || s.regions_changed) s.weigh();
   const int width = s.luma.width_px();
   const int height = s.luma.height_px();
   const float* now = s.luma.pixels().data();
+  const float* shown = s.without_ignored();
 
   Activity activity;
-  activity.signature = signature_of(now, width, height);
+  activity.signature = signature_of(shown, width, height);
   activity.complexity = complexity_of(activity.signature);
   if (width < kLeastSidePx || height < kLeastSidePx) return activity;
 
@@ -140,7 +173,7 @@ Activity FrameActivity::measure(const FrameView& frame) {
   const int right_px = s.change.jump_x_px + static_cast<int>(std::lround(s.change.dx_px));
   const int down_px = s.change.jump_y_px + static_cast<int>(std::lround(s.change.dy_px));
   if (right_px != 0 || down_px != 0)
-    activity.signature = signature_of(now, width, height, right_px, down_px);
+    activity.signature = signature_of(shown, width, height, right_px, down_px);
   activity.motion = std::cbrt(s.model.measure(now, s.change, dt));
   activity.noise = s.model.rest_level() * kMeanDeviation * 3 * s.luma.block_px();
   if (s.model.adopted()) s.change = {};

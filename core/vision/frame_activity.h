@@ -7,6 +7,7 @@
 #include "core/export.h"
 #include "core/frame.h"
 #include "core/scale_policy.h"
+#include "core/vision/regions.h"
 
 namespace m3 {
 
@@ -18,6 +19,8 @@ class M3_API FrameActivity {
   // Host frames only; throws kUnsupported for device memory. Allocates only when the frame's size
   // changes.
   Activity measure(const FrameView& frame);
+  // Where activity counts, from the next frame on; cheap when they are those that hold.
+  void set_regions(const Regions& regions);
   void reset();
 
  private:

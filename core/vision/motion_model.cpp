@@ -192,7 +192,9 @@ double MotionModel::measure(const float* now, const GlobalChange& change, double
   compare(now, change, recent.mean.data());
   std::swap(excess_, last_excess_);
   judge(change, dt);
-  const double share = moving_share(dt < kPersistSeconds);
+  const double share =
+      moving_share(dt < kPersistSeconds,
+                   static_cast<std::ptrdiff_t>(change.jump_y_px) * width_ + change.jump_x_px);
   adopted_ = std::abs(change.gain - 1) > kMostGainStep || std::abs(change.offset) > kMostOffset ||
              std::abs(change.jump_x_px) > kMostJumpPx || std::abs(change.jump_y_px) > kMostJumpPx;
   if (adopted_) adopt(change);
@@ -259,13 +261,21 @@ void MotionModel::judge(const GlobalChange& change, double dt) {
   gathered_from_s_ = now_s_;
 }
 
-double MotionModel::moving_share(bool persistent) {
+void MotionModel::set_weights(std::vector<float> weights) {
+  weights_ = std::move(weights);
+  weight_ = 0;
+  for (const float weight : weights_) weight_ += weight;
+}
+
+// Pixel i of the ground is pixel i - shift of the frame.
+double MotionModel::moving_share(bool persistent, std::ptrdiff_t shift) {
   const float* excess = excess_.data();
   const float* last = last_excess_.data();
   const auto moves = [&](std::ptrdiff_t i) {
     return excess[i] > 0 && (!persistent || last[i] > 0);
   };
-  int pixels = 0;
+  const bool weighted = weights_.size() == slow_.size();
+  double pixels = 0;
   for (int y = y0_; y < y1_; ++y) {
     for (int x = x0_; x < x1_; ++x) {
       const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * width_ + x;
@@ -273,10 +283,11 @@ double MotionModel::moving_share(bool persistent) {
       int near = 0;
       for (const std::ptrdiff_t row : {i - width_, i, i + width_})
         near += moves(row - 1) + moves(row) + moves(row + 1);
-      pixels += near >= kNeighbours;
+      if (near >= kNeighbours) pixels += weighted ? weights_[static_cast<size_t>(i - shift)] : 1;
     }
   }
-  return static_cast<double>(pixels) / (static_cast<double>(width_) * height_);
+  const double all = weighted ? weight_ : static_cast<double>(width_) * height_;
+  return all > 0 ? pixels / all : 0;
 }
 
 void MotionModel::adopt(const GlobalChange& change) {

@@ -3,6 +3,7 @@
 // carried there by its GlobalChange first. Threads: not safe; one stream owns it.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "core/vision/global_change.h"
@@ -23,6 +24,10 @@ class MotionModel {
   // `dt` seconds after the frame before it.
   double measure(const float* now, const GlobalChange& change, double dt);
 
+  // What each pixel of a frame counts in measure(), 0..1; empty: all the same. Kept until the next
+  // call.
+  void set_weights(std::vector<float> weights);
+
   // measure() took the frame's own light and place for the reference; the next frame's change
   // starts from none.
   bool adopted() const { return adopted_; }
@@ -40,8 +45,7 @@ class MotionModel {
 
   void compare(const float* now, const GlobalChange& change, const float* recent);
   void judge(const GlobalChange& change, double dt);
-  double moving_share(bool persistent);
-  void learn(double dt);
+  double moving_share(bool persistent, std::ptrdiff_t shift);
   void adopt(const GlobalChange& change);
   void measure_rest();
 
@@ -64,6 +68,8 @@ class MotionModel {
       last_excess_;                    // how far beyond its limit a pixel moves; levels of luma
   std::vector<float> rows_, samples_;  // scratch
   float rest_level_ = 0;
+  std::vector<float> weights_;
+  double weight_ = 0;  // sum of weights_
   bool adopted_ = false;
 };
 

@@ -29,12 +29,18 @@ bool SmallLuma::read(const FrameView& frame) {
   const Crop crop = crop_of(frame);
   const bool rgb = frame.format == PixelFormat::kRgb;
   const bool changed = crop.width_px != frame_width_px_ || crop.height_px != frame_height_px_ ||
-                       frame.format != format_;
+                       frame.format != format_ || crop.x_px != crop_x_px_ ||
+                       crop.y_px != crop_y_px_ || frame.width_px != whole_width_px_ ||
+                       frame.height_px != whole_height_px_;
   const int channels = rgb ? 3 : 1;
   if (changed) {
     frame_width_px_ = crop.width_px;
     frame_height_px_ = crop.height_px;
     format_ = frame.format;
+    crop_x_px_ = crop.x_px;
+    crop_y_px_ = crop.y_px;
+    whole_width_px_ = frame.width_px;
+    whole_height_px_ = frame.height_px;
     block_px_ = block_for(crop.width_px, crop.height_px);
     width_px_ = crop.width_px / block_px_;
     height_px_ = crop.height_px / block_px_;

@@ -110,6 +110,44 @@ TEST(Motion, ComparesNothingAcrossAFlush) {
   EXPECT_EQ(activity_in(next.get())->activity.motion, motion_of_a_first_frame);
 }
 
+// Most motion of a square that crosses the left half of the picture.
+double most_motion_of_a_square(GstHarness* h, bool detected = false) {
+  gst_harness_set_src_caps_str(h, kLarge);
+  double most = 0;
+  for (int i = 0; i < 40; ++i) {
+    BufferPtr in = square_at(i, i < 25 ? 20 : 20 + 8 * (i - 25));
+    if (detected) gst_buffer_add_video_region_of_interest_meta(in.get(), "person", 0, 80, 220, 80);
+    const BufferPtr out(gst_harness_push_and_pull(h, in.release()));
+    most = std::max(most, activity_in(out.get())->activity.motion);
+  }
+  return most;
+}
+
+TEST(Motion, IgnoresWhatIsMasked) {
+  EXPECT_EQ(most_motion_of_a_square(harness("m3motion mask=0,0.3,1,0.4").get()), 0);
+}
+
+TEST(Motion, CountsMoreInRegionsOfInterestOfAPropertyAndOfADetector) {
+  const double usual = most_motion_of_a_square(harness("m3motion").get());
+  EXPECT_GT(usual, 0.06);
+  EXPECT_GT(most_motion_of_a_square(harness("m3motion roi=0,0.3,0.7,0.4").get()), 1.2 * usual);
+  EXPECT_GT(most_motion_of_a_square(harness("m3motion").get(), true), 1.2 * usual);
+  EXPECT_LT(most_motion_of_a_square(harness("m3motion roi=0,0,1,0.2").get()), 0.95 * usual);
+}
+
+TEST(Motion, RefusesAMaskThatIsNoRectangle) {
+  const ElementPtr motion(gst_element_factory_make("m3motion", nullptr));
+  gst_object_ref_sink(motion.get());
+  Bus bus(motion.get());
+  g_object_set(motion.get(), "mask", "clock", nullptr);
+  EXPECT_EQ(gst_element_set_state(motion.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+  const MessagePtr error = bus.next(GST_MESSAGE_ERROR);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error_of(error).find("mask \"clock\" cannot be read; give left,top,"), 0U)
+      << error_of(error);
+  gst_element_set_state(motion.get(), GST_STATE_NULL);
+}
+
 TEST(Motion, RefusesABufferThatDoesNotFitItsCaps) {
   const HarnessPtr h = harness("m3motion");
   Bus bus(h->element);
