@@ -222,6 +222,16 @@ void check(const Question& question, const ModelInfo& info) {
   if (!(question.top_p > 0 && question.top_p <= 1)) {
     refuse("top_p = " + std::to_string(question.top_p) + " is not above 0 and at most 1");
   }
+  constexpr int64_t kDayMs = 86'400'000;
+  if (question.deadline_ms < 0 || question.deadline_ms > kDayMs) {
+    refuse("deadline_ms = " + std::to_string(question.deadline_ms) + " is not in 0.." +
+           std::to_string(kDayMs));
+  }
+  constexpr size_t kLongestName = 200;
+  if (question.conversation.size() > kLongestName) {
+    refuse("the conversation's name has " + std::to_string(question.conversation.size()) +
+           " bytes; at most " + std::to_string(kLongestName) + " are taken");
+  }
 }
 
 std::shared_ptr<Engine> shared_engine(const EngineOptions& options, ProgressFn progress,

@@ -83,7 +83,17 @@ struct Question {
   double top_p = 1;               // above 0, at most 1; used when temperature > 0
   uint64_t seed = 0;              // used when temperature > 0
   std::vector<std::string> stop;  // texts that end the answer and are cut from it
+  // Milliseconds after ask() at which the answer ends with Finish::kCancelled and the text that
+  // there is, 0..86400000; 0: never.
+  int64_t deadline_ms = 0;
+  // Questions of one name follow each other: a later one sees the window as the first one saw it,
+  // and the questions and answers in between. flush() forgets it, and so does a session that has
+  // kConversations newer ones; then the next question of that name begins anew. Empty: a question
+  // of its own. At most 200 bytes.
+  std::string conversation;
 };
+
+inline constexpr int kConversations = 8;  // that a session remembers
 
 enum class Finish { kStop, kLength, kCancelled, kError };
 // stop, length, cancelled, error
@@ -98,7 +108,7 @@ struct Answer {
   int64_t from_ns = kNoTime;         // stream time of the window's first frame that has a time
   int64_t to_ns = kNoTime;           // and of its last one; kNoTime: none has
   std::vector<int64_t> evidence_ns;  // times of the frames that the answer rests on; may be empty
-  int frames = 0;                    // frames in the window
+  int frames = 0;                    // frames in the window, those that were averaged too
   int visual_tokens = 0;             // their tokens
   int prompt_tokens = 0;             // the question with its template
   int new_tokens = 0;
@@ -122,7 +132,8 @@ class M3_API AnswerSink {
 
 struct SessionOptions {
   std::string system_prompt;  // empty: the model's
-  // Visual tokens in the window, 0..context; 0: what the model was trained for, else 1024.
+  // Visual tokens in the window, 0..context; 0: what the model was trained for, else 1024. When it
+  // is full what is old becomes coarser, see core/window_memory.h.
   int window_tokens = 0;
   // Frames that may wait, 1..1024. append() beyond it still queues, see inbox_free().
   int inbox_frames = 8;
@@ -135,7 +146,7 @@ struct SessionStats {
   uint64_t frames = 0;         // appended since the last flush
   uint64_t visual_tokens = 0;  // of those frames
   uint64_t text_tokens = 0;    // of their time markers
-  int window_frames = 0;       // now in the window
+  int window_frames = 0;       // now in the window, those that were averaged too
   int window_visual_tokens = 0;
   int window_positions = 0;  // prefix, markers and visual tokens
   uint64_t questions = 0;    // answered, whatever their end
@@ -155,10 +166,10 @@ class M3_API Session {
   // Blocks until the inbox has room; false when `stop` came first.
   virtual bool wait_inbox(std::stop_token stop) = 0;
 
-  // Queues a question and returns its id, unique in this session; the sink, never null, may hear of
-  // it before. It sees all that was appended before it and nothing after, and leaves the window as
-  // it was. Several may be under way at once. Throws kInvalidArgument; whatever goes wrong later
-  // ends the answer with Finish::kError.
+  // Queues a question and returns its id, unique in this session; the sink may hear of it before.
+  // It sees all that was appended before it and nothing after, and leaves the window as it was.
+  // Several may be under way at once. Throws kInvalidArgument, also for a null sink; whatever goes
+  // wrong later ends the answer with Finish::kError.
   virtual RequestId ask(Question question, std::shared_ptr<AnswerSink> sink) = 0;
   // Takes effect before the next unit of work; the sink gets Finish::kCancelled. Nothing happens
   // when the question has ended or never was.
@@ -236,7 +247,7 @@ M3_API std::shared_ptr<Engine> find_engine(std::string_view model_id);
 // What an engine module exports under the name kEngineModuleEntry. `abi` must be kEngineAbi or the
 // module is refused; it grows with every change of this header that moves anything.
 inline constexpr char kEngineModuleEntry[] = "m3_engine_module";
-inline constexpr int kEngineAbi = 1;
+inline constexpr int kEngineAbi = 2;
 struct EngineModule {
   int abi;
   std::shared_ptr<Engine> (*open)(const EngineOptions&, const ProgressFn&, std::stop_token);

@@ -26,6 +26,8 @@ std::string settings_text(const SessionOptions& session, int window_tokens,
        << " temperature=" << question.temperature << " top-p=" << question.top_p
        << " seed=" << question.seed << " stop=";
   for (const std::string& stop : question.stop) text << "[" << stop << "]";
+  if (question.deadline_ms > 0) text << " deadline=" << question.deadline_ms;
+  if (!question.conversation.empty()) text << " conversation=" << question.conversation;
   return text.str();
 }
 

@@ -1,42 +1,19 @@
 #include "core/fake_worker.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <utility>
 #include <vector>
 
 #include "core/error.h"
 #include "core/fake_answer.h"
+#include "core/fake_window.h"
 #include "core/window_memory.h"
 
 namespace m3 {
 namespace {
 
 constexpr int kDefaultWindowTokens = 1024;
-constexpr int64_t kSecondNs = 1'000'000'000;
-
-struct Span : SpanSize {
-  int64_t pts_ns = kNoTime;
-  int brightness = 0;  // mean of dimension 0
-};
-
-Span span_of(const FrameTokens& frame) {
-  const auto shown = frame.tokens.shown();
-  std::vector<float> values(static_cast<size_t>(frame.tokens.scale()) * shown->dim());
-  shown->read(values);
-  double sum = 0;
-  for (size_t i = 0; i < values.size(); i += shown->dim()) sum += values[i];
-  Span span;
-  span.visual_tokens = frame.tokens.scale();
-  // One token a character of "\n12s:", and one for a still picture.
-  span.marker_tokens = frame.pts_ns == kNoTime
-                           ? 1
-                           : static_cast<int>(std::to_string(frame.pts_ns / kSecondNs).size()) + 3;
-  span.pts_ns = frame.pts_ns;
-  span.brightness = static_cast<int>(std::lround(sum / frame.tokens.scale()));
-  return span;
-}
 
 double milliseconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
@@ -46,13 +23,13 @@ double milliseconds_since(std::chrono::steady_clock::time_point begin) {
 }  // namespace
 
 struct FakeWorker::Stream {
-  Stream(const SessionOptions& session, WindowLimits limits) : options(session), memory(limits) {}
+  Stream(const SessionOptions& session, WindowLimits limits, std::vector<int> ladder)
+      : options(session), memory(limits, std::move(ladder)) {}
 
   const SessionOptions options;
-  const WindowMemory memory;
 
   // Guarded by the worker's mutex_.
-  std::deque<Span> window;
+  WindowMemory memory;  // tokens are never looked at again: the books are the window
   SessionStats stats;
   int inbox = 0;         // frames that wait
   uint64_t flushes = 0;  // tells a frame of before a flush from one behind it
@@ -62,6 +39,18 @@ struct FakeWorker::Stream {
     std::shared_ptr<std::promise<void>> done;
   };
   std::vector<Drain> drains;
+  std::deque<std::pair<std::string, Seen>> conversations;  // as their first questions saw it
+
+  Seen seen_by(const Question& question) {
+    const Seen now = look(memory.spans());
+    if (question.conversation.empty()) return now;
+    for (const auto& [name, seen] : conversations) {
+      if (name == question.conversation) return seen;
+    }
+    if (conversations.size() >= kConversations) conversations.pop_front();
+    conversations.emplace_back(question.conversation, now);
+    return now;
+  }
 };
 
 struct FakeWorker::Request {
@@ -73,6 +62,12 @@ struct FakeWorker::Request {
   Clock::time_point asked;
 
   bool cancelled = false;  // guarded by the worker's mutex_
+
+  Clock::time_point deadline() const {
+    return question.deadline_ms > 0 ? asked + std::chrono::milliseconds(question.deadline_ms)
+                                    : Clock::time_point::max();
+  }
+  bool over() const { return cancelled || Clock::now() >= deadline(); }
 
   // The worker's thread only.
   std::vector<std::string> words;  // one a token; what of it is shown
@@ -136,7 +131,7 @@ std::shared_ptr<FakeWorker::Stream> FakeWorker::open_stream(const SessionOptions
   WindowLimits limits;
   limits.visual_tokens = options.window_tokens ? options.window_tokens : kDefaultWindowTokens;
   limits.positions = info_.context_tokens;
-  return std::make_shared<Stream>(options, limits);
+  return std::make_shared<Stream>(options, limits, info_.ladder);
 }
 
 void FakeWorker::close(const std::shared_ptr<Stream>& stream) {
@@ -148,7 +143,7 @@ void FakeWorker::close(const std::shared_ptr<Stream>& stream) {
 }
 
 void FakeWorker::append(const std::shared_ptr<Stream>& stream, const FrameTokens& frame) {
-  const Span span = span_of(frame);
+  const MemorySpan span = span_of(frame);
   std::lock_guard lock(mutex_);
   ++stream->inbox;
   ++stream->stats.frames;
@@ -157,9 +152,7 @@ void FakeWorker::append(const std::shared_ptr<Stream>& stream, const FrameTokens
   push({stream.get(), [this, stream, span, flushes = stream->flushes](Lock& held) {
           busy(settings_.append, held);
           if (stream->flushes != flushes) return;  // flushed while busy
-          const size_t drop = stream->memory.spans_to_drop(stream->window, span);
-          stream->window.erase(stream->window.begin(), stream->window.begin() + drop);
-          stream->window.push_back(span);
+          stream->memory.append(span);
           --stream->inbox;
           changed_.notify_all();
         }});
@@ -224,8 +217,8 @@ std::future<void> FakeWorker::drain(const std::shared_ptr<Stream>& stream) {
 SessionStats FakeWorker::stats(const Stream& stream) const {
   std::lock_guard lock(mutex_);
   SessionStats stats = stream.stats;
-  stats.window_frames = static_cast<int>(stream.window.size());
-  for (const Span& span : stream.window) {
+  for (const MemorySpan& span : stream.memory.spans()) {
+    stats.window_frames += static_cast<int>(span.frames);
     stats.window_visual_tokens += span.visual_tokens;
     stats.window_positions += span.visual_tokens + span.marker_tokens;
   }
@@ -241,7 +234,8 @@ void FakeWorker::push(Job job) {
 void FakeWorker::forget_frames(Stream& stream) {
   std::erase_if(jobs_, [&](const Job& job) { return job.appends_to == &stream; });
   ++stream.flushes;
-  stream.window.clear();
+  stream.memory.clear();
+  stream.conversations.clear();
   stream.inbox = 0;
   const uint64_t questions = stream.stats.questions;
   stream.stats = {};
@@ -283,24 +277,22 @@ void FakeWorker::run() {
 std::shared_ptr<FakeWorker::Request> FakeWorker::next_answer(Clock::time_point now,
                                                              Clock::time_point* wake) const {
   for (const auto& request : answering_) {
-    if (request->cancelled || request->due <= now) return request;
-    *wake = std::min(*wake, request->due);
+    if (request->over() || request->due <= now) return request;
+    *wake = std::min({*wake, request->due, request->deadline()});
   }
   return nullptr;
 }
 
 void FakeWorker::begin_answer(const std::shared_ptr<Request>& request, Lock& lock) {
-  const Stream& stream = *request->stream;
+  Stream& stream = *request->stream;
   const Question& question = request->question;
+  const Seen seen = stream.seen_by(question);
   Answer& answer = request->answer;
   answer.asked_at_ns = question.asked_at_ns;
-  answer.frames = static_cast<int>(stream.window.size());
-  for (const Span& span : stream.window) {
-    answer.visual_tokens += span.visual_tokens;
-    if (span.pts_ns == kNoTime) continue;
-    if (answer.from_ns == kNoTime) answer.from_ns = span.pts_ns;
-    answer.to_ns = span.pts_ns;
-  }
+  answer.frames = seen.frames;
+  answer.visual_tokens = seen.visual_tokens;
+  answer.from_ns = seen.from_ns;
+  answer.to_ns = seen.to_ns;
   if (answer.to_ns != kNoTime) answer.evidence_ns = {answer.to_ns};
   answer.prompt_tokens = static_cast<int>(question.text.size()) + 1;
   if (settings_.fail_ask) {
@@ -308,12 +300,11 @@ void FakeWorker::begin_answer(const std::shared_ptr<Request>& request, Lock& loc
     finish_answer(request, Finish::kError, lock);
     return;
   }
-  const int brightness = stream.window.empty() ? 0 : stream.window.back().brightness;
   std::vector<std::string> words = words_of(
       settings_.say_settings
           ? settings_text(stream.options, stream.memory.limits().visual_tokens, question)
           : std::to_string(answer.frames) + " frames, " + std::to_string(answer.visual_tokens) +
-                " tokens, brightness " + std::to_string(brightness));
+                " tokens, brightness " + std::to_string(seen.brightness));
   if (settings_.tokens > 0) words.resize(settings_.tokens, " more");
   const bool longer = words.size() > static_cast<size_t>(question.max_new_tokens);
   if (longer) words.resize(question.max_new_tokens);
@@ -326,7 +317,7 @@ void FakeWorker::begin_answer(const std::shared_ptr<Request>& request, Lock& loc
 }
 
 void FakeWorker::continue_answer(const std::shared_ptr<Request>& request, Lock& lock) {
-  if (request->cancelled) {
+  if (request->over()) {
     finish_answer(request, Finish::kCancelled, lock);
     return;
   }

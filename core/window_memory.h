@@ -1,11 +1,32 @@
-// WindowMemory: which spans stay in a bounded window. This first rule drops the oldest.
+// WindowMemory: what a bounded window remembers of a stream that never ends. While everything fits
+// nothing is touched. When it is full, what is old becomes coarser, one step of the ladder at a
+// time (nested tokens: a coarse level is a mean of the finer one); neighbours that are down to the
+// coarsest scale are averaged; and only what is left then is dropped. A frame that begins a scene
+// goes after its neighbours. It plans and keeps the books: whoever owns the tokens carries the
+// operations out, in their order.
+//
+// What goes first. Every level of the ladder may hold an equal share of the window's tokens. Of the
+// finest level that is over its share the oldest frame is coarsened, where one that begins a scene
+// counts as kSceneStays times younger. Neighbours at the coarsest scale are averaged
+// when they belong to one scene: first those less than kMarkerNs apart, so that a marker is paid at
+// most once in that time, then the two that are most alike. When every scene is down to one such
+// span the oldest one leaves.
+//
+// A frame begins a scene when it differs from the one before (1 - cosine of their mean tokens) by
+// more than kSceneChange times the usual difference, an average over the last frames. Still
+// pictures are scenes of their own.
 //
 // Threads: one session's memory is used from one thread at a time.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
 
 #include "core/export.h"
+#include "core/frame.h"
 
 namespace m3 {
 
@@ -13,6 +34,9 @@ struct WindowLimits {
   int visual_tokens = 1024;  // in all spans together, >= 1
   int frames = 0;            // spans at most, 0: no limit of its own
   int positions = 0;         // visual tokens and markers of all spans, 0: no limit of its own
+  // Share of the window that is made free in one go when it is full, 0..0.9. More than 0 where any
+  // change costs the tail behind it (causal attention), so that changes are rare.
+  double slack = 0;
 };
 
 struct SpanSize {
@@ -20,36 +44,74 @@ struct SpanSize {
   int marker_tokens = 0;
 };
 
+// One place of the window: a frame, or frames that were averaged.
+struct MemorySpan : SpanSize {
+  int64_t from_ns = kNoTime;  // stream time of its first frame, which its marker names
+  int64_t to_ns = kNoTime;    // and of its last one; kNoTime: a still picture
+  int64_t frames = 1;
+  std::vector<float> mean;  // of its visual tokens; any width, the same for all spans
+
+  // WindowMemory's own business.
+  bool scene = false;   // begins a scene
+  int64_t number = 0;   // of its first frame among all that were appended, from 1
+  double likeness = 0;  // cosine to the span before
+};
+
+// One step on the window. Spans are counted from the oldest, as they stand when its turn comes.
+struct MemoryOperation {
+  enum class Kind {
+    kCoarsen,  // `span` is pooled to `visual_tokens`, the next coarser scale
+    kMerge,    // `span` and the one behind it become one, the mean of both by their frames; the
+               // marker of the first stays
+    kDrop,     // `span` leaves
+  };
+  Kind kind = Kind::kDrop;
+  size_t span = 0;
+  int visual_tokens = 0;  // with kCoarsen
+
+  friend bool operator==(const MemoryOperation&, const MemoryOperation&) = default;
+};
+
 class M3_API WindowMemory {
  public:
-  explicit WindowMemory(WindowLimits limits);  // throws kInvalidArgument
+  static constexpr int64_t kMarkerNs = 5'000'000'000;
+  static constexpr double kSceneChange = 3;
+  static constexpr int64_t kSceneStays = 4;
+
+  // ladder: ascending scales. Throws kInvalidArgument for limits that leave no room and for a
+  // ladder that is empty.
+  WindowMemory(WindowLimits limits, std::vector<int> ladder);
 
   const WindowLimits& limits() const noexcept { return limits_; }
+  const std::deque<MemorySpan>& spans() const noexcept { return spans_; }  // oldest first
 
-  // How many of the oldest spans must leave so that `incoming` fits behind the others. spans:
-  // oldest first. The incoming span always stays, even when it alone is over the limit.
-  template <typename Spans>
-  size_t spans_to_drop(const Spans& spans, SpanSize incoming) const {
-    SpanSize sum = incoming;
-    size_t kept = 1;
-    size_t index = spans.size();
-    while (index > 0) {
-      const SpanSize& size = spans[index - 1];
-      if (!fits({sum.visual_tokens + size.visual_tokens, sum.marker_tokens + size.marker_tokens},
-                kept + 1))
-        break;
-      sum.visual_tokens += size.visual_tokens;
-      sum.marker_tokens += size.marker_tokens;
-      ++kept;
-      --index;
-    }
-    return index;
-  }
+  // Takes a frame in behind the others. Returns what must be done to the older spans before it,
+  // in order. The frame itself always stays as it is, even when it alone is over the limit.
+  std::vector<MemoryOperation> append(MemorySpan frame);
+  void clear();
 
  private:
-  bool fits(SpanSize sum, size_t frames) const;
+  bool fits(double share_of_limits) const;
+  bool too_many() const;
+  MemoryOperation next_operation() const;
+  void apply(const MemoryOperation& operation);
+  std::optional<size_t> to_coarsen() const;
+  std::optional<size_t> oldest_to_coarsen(int scale, double share) const;
+  std::optional<size_t> to_merge() const;
+  std::optional<size_t> to_thin_out() const;
+  bool mergeable(size_t span) const;  // with the one behind it
+  bool one_marker(size_t span) const;
+  MemoryOperation coarsen(size_t span) const;
+  void compare(size_t span);
 
-  WindowLimits limits_;
+  const WindowLimits limits_;
+  const std::vector<int> ladder_;
+  std::deque<MemorySpan> spans_;
+  int64_t visual_tokens_ = 0;  // of all spans
+  int64_t positions_ = 0;
+  double usual_change_ = 0;
+  int64_t changes_ = 0;  // that usual_change_ rests on
+  int64_t appended_ = 0;
 };
 
 }  // namespace m3

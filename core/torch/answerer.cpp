@@ -44,8 +44,8 @@ void Answerer::post_question() {
 
 void Answerer::run_question() {
   question_posted_ = false;
-  drop_cancelled(waiting_);
-  if (asking_ && asking_->cancelled()) {
+  drop_those_over(waiting_);
+  if (asking_ && asking_->over()) {
     question_pass_.reset();
     close(std::move(asking_), Finish::kCancelled);
   }
@@ -78,9 +78,9 @@ void Answerer::run_question() {
 
 void Answerer::run_step() {
   step_posted_ = false;
-  drop_cancelled(answering_);
-  drop_cancelled(waiting_);
-  if (asking_ && asking_->cancelled()) post_question();
+  drop_those_over(answering_);
+  drop_those_over(waiting_);
+  if (asking_ && asking_->over()) post_question();
   if (stepping_.empty() && answering_.empty()) return;
   try {
     if (stepping_.empty()) begin_step();
@@ -122,9 +122,9 @@ void Answerer::end_step() {
 }
 
 template <typename List>
-void Answerer::drop_cancelled(List& list) {
+void Answerer::drop_those_over(List& list) {
   for (auto generation = list.begin(); generation != list.end();) {
-    if (!(*generation)->cancelled()) {
+    if (!(*generation)->over()) {
       ++generation;
       continue;
     }
@@ -134,7 +134,7 @@ void Answerer::drop_cancelled(List& list) {
 }
 
 void Answerer::take(std::unique_ptr<Generation> generation, const at::Tensor& logits) {
-  if (generation->cancelled()) return close(std::move(generation), Finish::kCancelled);
+  if (generation->over()) return close(std::move(generation), Finish::kCancelled);
   bool complete = false;
   try {
     complete =
@@ -152,7 +152,11 @@ void Answerer::take(std::unique_ptr<Generation> generation, const at::Tensor& lo
 
 void Answerer::close(std::unique_ptr<Generation> generation, Finish finish,
                      const std::string& error) {
-  if (branches_.size() < kMostFreeBranches) branches_.push_back(generation->release());
+  std::unique_ptr<KvBranch> branch = generation->release(finish);
+  if (branch && branches_.size() < kMostFreeBranches) {
+    branch->start(nullptr, 0);  // lets go of the window
+    branches_.push_back(std::move(branch));
+  }
   generation->finish(finish, error);
 }
 

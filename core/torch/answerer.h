@@ -41,7 +41,7 @@ class Answerer {
   void begin_step();
   void end_step();
   template <typename List>
-  void drop_cancelled(List& list);
+  void drop_those_over(List& list);
   void take(std::unique_ptr<Generation> generation, const at::Tensor& logits);
   void close(std::unique_ptr<Generation> generation, Finish finish, const std::string& error = {});
   at::Tensor logits(const at::Tensor& hidden) const;

@@ -13,6 +13,12 @@ double milliseconds_since(std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
+bool Ticket::over() const noexcept {
+  if (cancelled) return true;
+  return question.deadline_ms > 0 && std::chrono::steady_clock::now() >=
+                                         asked + std::chrono::milliseconds(question.deadline_ms);
+}
+
 Answer answer_without_text(const Ticket& ticket, Finish finish, const std::string& error) {
   Answer answer;
   answer.finish = finish;
@@ -24,13 +30,16 @@ Answer answer_without_text(const Ticket& ticket, Finish finish, const std::strin
 
 Generation::Generation(std::shared_ptr<Ticket> ticket, const Tokenizer& tokenizer, int32_t end_id,
                        std::vector<int32_t> prompt, const WindowSummary& window, int room,
-                       std::unique_ptr<KvBranch> branch, Done on_done)
+                       std::unique_ptr<KvBranch> branch, std::shared_ptr<Conversation> conversation,
+                       Done on_done)
     : ticket_(std::move(ticket)),
       tokenizer_(tokenizer),
       end_id_(end_id),
       prompt_(std::move(prompt)),
       most_new_tokens_(std::min(ticket_->question.max_new_tokens, room)),
       branch_(std::move(branch)),
+      rows_before_(branch_->rows()),
+      conversation_(std::move(conversation)),
       on_done_(std::move(on_done)),
       sampler_({ticket_->question.temperature, ticket_->question.top_p, ticket_->question.seed}),
       stops_(ticket_->question.stop) {
@@ -52,6 +61,14 @@ bool Generation::take(std::span<const float> logits) {
   if (static_cast<int>(answer_.ids.size()) < most_new_tokens_) return false;
   outcome_ = Finish::kLength;
   return true;
+}
+
+std::unique_ptr<KvBranch> Generation::release(Finish finish) {
+  if (!conversation_) return std::move(branch_);
+  const bool complete = finish == Finish::kStop || finish == Finish::kLength;
+  conversation_->end_turn(std::move(branch_), rows_before_, static_cast<int64_t>(prompt_.size()),
+                          complete ? std::optional(answer_.ids) : std::nullopt);
+  return nullptr;
 }
 
 void Generation::finish(Finish finish, const std::string& error) {

@@ -17,6 +17,7 @@
 #include "core/model/sampler.h"
 #include "core/model/stop_strings.h"
 #include "core/model/tokenizer.h"
+#include "core/torch/conversation.h"
 #include "core/torch/kv_cache.h"
 #include "core/torch/stream_window.h"
 
@@ -29,6 +30,9 @@ struct Ticket {
   const std::shared_ptr<AnswerSink> sink;
   const std::chrono::steady_clock::time_point asked = std::chrono::steady_clock::now();
   std::atomic<bool> cancelled = false;
+
+  // Nobody waits for the answer any more: it was cancelled, or its deadline has passed.
+  bool over() const noexcept;
 };
 
 // An answer without text: for a request that ended before the model was asked.
@@ -39,12 +43,14 @@ class Generation {
   using Done = std::function<void(const Ticket&, Answer)>;
 
   // The tokenizer is borrowed. `branch` holds the window; `prompt` are the question's ids; at most
-  // `room` tokens fit behind them. `on_done` is called once, last.
+  // `room` tokens fit behind them. The branch goes back to `conversation`, when there is one.
+  // `on_done` is called once, last.
   Generation(std::shared_ptr<Ticket> ticket, const Tokenizer& tokenizer, int32_t end_id,
              std::vector<int32_t> prompt, const WindowSummary& window, int room,
-             std::unique_ptr<KvBranch> branch, Done on_done);
+             std::unique_ptr<KvBranch> branch, std::shared_ptr<Conversation> conversation,
+             Done on_done);
 
-  bool cancelled() const noexcept { return ticket_->cancelled; }
+  bool over() const noexcept { return ticket_->over(); }
   const std::vector<int32_t>& prompt() const noexcept { return prompt_; }
   KvBranch& branch() noexcept { return *branch_; }
   int32_t last_id() const { return answer_.ids.back(); }
@@ -53,10 +59,11 @@ class Generation {
   // complete. Throws Error (kInternal) for logits that are no numbers.
   bool take(std::span<const float> logits);
 
-  // Ends the answer with what there is. The Generation must not be used after it, but for
-  // release().
+  // Hands the branch on, to its conversation or to the caller, who gets null then. Once, before
+  // finish().
+  std::unique_ptr<KvBranch> release(Finish finish);
+  // Ends the answer with what there is. The Generation must not be used after it.
   void finish(Finish finish, const std::string& error = {});
-  std::unique_ptr<KvBranch> release() noexcept { return std::move(branch_); }
 
   // How a complete answer ended.
   Finish outcome() const noexcept { return outcome_; }
@@ -70,6 +77,8 @@ class Generation {
   const std::vector<int32_t> prompt_;
   const int most_new_tokens_;
   std::unique_ptr<KvBranch> branch_;
+  const int64_t rows_before_;
+  const std::shared_ptr<Conversation> conversation_;
   const Done on_done_;
   Sampler sampler_;
   Utf8Stream characters_;

@@ -208,11 +208,6 @@ std::unique_ptr<const Model> load_model(const EngineOptions& options, const Prog
     const std::optional<RandomName> random = parse_random(options.model);
     const ModelConfig config =
         read_model_config(random ? random->config_path : find_model(options.model));
-    if (config.attention != Attention::kSpans) {
-      throw Error(
-          ErrorCode::kUnsupported,
-          config.folder + "/config.json: attention \"causal\" is not something this build can run");
-    }
     report(0, "reading files");
     Sources sources = random ? open_random(config, *random) : open_files(config);
     WindowLayout layout(config.chat, sources.tokenizer, config.attention);

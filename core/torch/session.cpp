@@ -71,6 +71,7 @@ bool TorchSession::wait_inbox(std::stop_token stop) {
 
 RequestId TorchSession::ask(Question question, std::shared_ptr<AnswerSink> sink) {
   check(question, model_.info);
+  if (!sink) throw Error(ErrorCode::kInvalidArgument, "Question: it has no sink for its answer");
   const std::scoped_lock lock(mutex_);
   const RequestId id = answerer_.new_id();
   const auto ticket = std::shared_ptr<Ticket>(new Ticket{id, std::move(question), std::move(sink)});
@@ -99,6 +100,7 @@ void TorchSession::flush() {
   inbox_ -= static_cast<int>(commands_.end() - void_from);
   commands_.erase(void_from, commands_.end());
   commands_.push_back(Flush{});
+  ++flushes_;
   const uint64_t questions = stats_.questions;
   stats_ = {};
   stats_.questions = questions;
@@ -140,7 +142,7 @@ void TorchSession::run(WorkClass work) {
     const std::scoped_lock lock(mutex_);
     posted_[static_cast<size_t>(work)] = false;
   }
-  finish_cancelled_asks();
+  finish_asks_that_are_over();
   const auto deadline = unit_deadline();
   while (step(deadline)) {
   }
@@ -184,11 +186,15 @@ bool TorchSession::handle(Append& command, DecoderPass::Clock::time_point deadli
 bool TorchSession::handle(Ask& command, DecoderPass::Clock::time_point deadline) {
   const std::shared_ptr<Ticket>& ticket = command.ticket;
   try {
-    if (ticket->cancelled) {
+    if (ticket->over()) {
       done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
     } else {
       if (!window_.prefill(deadline)) return false;
-      start_answer(ticket);
+      if (ticket->question.conversation.empty()) {
+        start_answer(ticket);
+      } else {
+        start_in_conversation(ticket);
+      }
     }
   } catch (...) {
     done(*ticket,
@@ -201,6 +207,15 @@ bool TorchSession::handle(Ask& command, DecoderPass::Clock::time_point deadline)
 
 bool TorchSession::handle(Flush&, DecoderPass::Clock::time_point) {
   window_.clear();
+  for (const auto& [name, conversation] : std::exchange(conversations_, {})) {
+    for (const auto& ticket : conversation->waiting)
+      done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
+    conversation->waiting.clear();
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    --flushes_;
+  }
   publish_window();
   return true;
 }
@@ -225,34 +240,118 @@ bool TorchSession::handle(Drain& command, DecoderPass::Clock::time_point) {
 }
 
 void TorchSession::start_answer(const std::shared_ptr<Ticket>& ticket) {
-  const WindowLayout& layout = model_.layout;
   const WindowSummary window = window_.summary();
-  std::vector<int32_t> prompt = layout.question_ids(ticket->question.text);
-  const int room = model_.info.context_tokens - window.positions - static_cast<int>(prompt.size());
-  if (room < 1) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "the question takes " + std::to_string(prompt.size()) +
-                    " tokens; behind a window of " + std::to_string(window.positions) +
-                    " the model's context of " + std::to_string(model_.info.context_tokens) +
-                    " has no room for it");
-  }
+  std::vector<int32_t> prompt = model_.layout.question_ids(ticket->question.text);
+  const int room = room_behind(window, window.positions, prompt.size());
   std::unique_ptr<KvBranch> branch = answerer_.take_branch();
-  window_.copy_to(*branch, static_cast<int64_t>(prompt.size()) +
-                               std::min(room, ticket->question.max_new_tokens));
-  answerer_.start(std::make_unique<Generation>(
-      ticket, layout.tokenizer(), layout.end_id(), std::move(prompt), window, room,
-      std::move(branch),
-      [this](const Ticket& done_ticket, Answer answer) { done(done_ticket, std::move(answer)); }));
+  branch->start(window_.base(), static_cast<int64_t>(prompt.size()) +
+                                    std::min(room, ticket->question.max_new_tokens));
+  generate(ticket, std::move(prompt), std::move(branch), window, nullptr);
 }
 
-void TorchSession::finish_cancelled_asks() {
-  std::vector<std::shared_ptr<Ticket>> cancelled;
+// The first question of a conversation takes the window, later ones go on behind the answers.
+void TorchSession::start_in_conversation(const std::shared_ptr<Ticket>& ticket) {
+  const std::shared_ptr<Conversation> conversation = conversation_of(ticket->question.conversation);
+  if (conversation->answering) {
+    conversation->waiting.push_back(ticket);
+    return;
+  }
+  std::vector<int32_t> prompt;
+  if (conversation->branch) {
+    prompt = conversation->unread;
+    prompt.push_back(model_.layout.end_id());
+  } else {
+    conversation->window = window_.summary();
+    conversation->unread.clear();
+  }
+  const std::vector<int32_t> question = model_.layout.question_ids(ticket->question.text);
+  prompt.insert(prompt.end(), question.begin(), question.end());
+  const int64_t rows =
+      conversation->branch ? conversation->branch->rows() : conversation->window.positions;
+  const int room = room_behind(conversation->window, rows, prompt.size());
+  const int64_t tail =
+      static_cast<int64_t>(prompt.size()) + std::min(room, ticket->question.max_new_tokens);
+  if (conversation->branch) {
+    conversation->branch->reserve(tail);
+  } else {
+    conversation->branch = answerer_.take_branch();
+    conversation->branch->start(window_.base(), tail);
+  }
+  generate(ticket, std::move(prompt), std::move(conversation->branch), conversation->window,
+           conversation);
+  conversation->answering = true;
+}
+
+int TorchSession::room_behind(const WindowSummary& window, int64_t rows, size_t prompt) const {
+  const int room = model_.info.context_tokens - static_cast<int>(rows) - static_cast<int>(prompt);
+  if (room >= 1) return room;
+  const int64_t said = rows - window.positions;
+  throw Error(ErrorCode::kInvalidArgument,
+              "the question takes " + std::to_string(prompt) + " tokens; behind a window of " +
+                  std::to_string(window.positions) +
+                  (said > 0 ? " and a conversation of " + std::to_string(said) : "") +
+                  " the model's context of " + std::to_string(model_.info.context_tokens) +
+                  " has no room for it");
+}
+
+void TorchSession::generate(const std::shared_ptr<Ticket>& ticket, std::vector<int32_t> prompt,
+                            std::unique_ptr<KvBranch> branch, const WindowSummary& window,
+                            const std::shared_ptr<Conversation>& conversation) {
+  const int room = room_behind(window, branch->rows(), prompt.size());
+  answerer_.start(
+      std::make_unique<Generation>(ticket, model_.layout.tokenizer(), model_.layout.end_id(),
+                                   std::move(prompt), window, room, std::move(branch), conversation,
+                                   [this, conversation](const Ticket& done_ticket, Answer answer) {
+                                     if (conversation) go_on(*conversation);
+                                     done(done_ticket, std::move(answer));
+                                   }));
+}
+
+std::shared_ptr<Conversation> TorchSession::conversation_of(const std::string& name) {
+  const auto known = std::find_if(conversations_.begin(), conversations_.end(),
+                                  [&](const auto& one) { return one.first == name; });
+  if (known != conversations_.end()) {
+    std::rotate(known, known + 1, conversations_.end());
+    return conversations_.back().second;
+  }
+  if (conversations_.size() >= kConversations) {
+    // One that is being answered stays until it is not.
+    const auto idle = std::find_if(conversations_.begin(), conversations_.end(),
+                                   [](const auto& one) { return !one.second->answering; });
+    if (idle != conversations_.end()) conversations_.erase(idle);
+  }
+  return conversations_.emplace_back(name, std::make_shared<Conversation>()).second;
+}
+
+// The next question of a conversation, in its turn of the queue: it is urgent as any other.
+void TorchSession::go_on(Conversation& conversation) {
+  if (conversation.waiting.empty()) return;
+  const std::scoped_lock lock(mutex_);
+  ++asks_;
+  commands_.push_front(Ask{conversation.waiting.front()});
+  conversation.waiting.pop_front();
+  post_rest();
+}
+
+void TorchSession::finish_asks_that_are_over() {
+  std::vector<std::shared_ptr<Ticket>> over;
+  for (const auto& [name, conversation] : conversations_) {
+    std::deque<std::shared_ptr<Ticket>>& waiting = conversation->waiting;
+    for (auto ticket = waiting.begin(); ticket != waiting.end();) {
+      if ((*ticket)->over()) {
+        over.push_back(std::move(*ticket));
+        ticket = waiting.erase(ticket);
+      } else {
+        ++ticket;
+      }
+    }
+  }
   {
     const std::scoped_lock lock(mutex_);
     for (auto command = commands_.begin(); command != commands_.end();) {
       const auto* ask = std::get_if<Ask>(&*command);
-      if (ask != nullptr && ask->ticket->cancelled) {
-        cancelled.push_back(ask->ticket);
+      if (ask != nullptr && ask->ticket->over()) {
+        over.push_back(ask->ticket);
         command = commands_.erase(command);
         --asks_;
       } else {
@@ -260,13 +359,13 @@ void TorchSession::finish_cancelled_asks() {
       }
     }
   }
-  for (const auto& ticket : cancelled)
-    done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
+  for (const auto& ticket : over) done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
 }
 
 void TorchSession::publish_window() {
   const WindowSummary window = window_.summary();
   const std::scoped_lock lock(mutex_);
+  if (flushes_ > 0) return;
   stats_.window_frames = window.frames;
   stats_.window_visual_tokens = window.visual_tokens;
   stats_.window_positions = window.positions;

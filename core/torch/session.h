@@ -16,11 +16,14 @@
 #include <optional>
 #include <set>
 #include <stop_token>
+#include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "core/engine.h"
 #include "core/torch/answerer.h"
+#include "core/torch/conversation.h"
 #include "core/torch/model.h"
 #include "core/torch/scheduler.h"
 #include "core/torch/stream_window.h"
@@ -79,7 +82,14 @@ class TorchSession final : public Session {
   bool handle(Flush& command, DecoderPass::Clock::time_point deadline);
   bool handle(Drain& command, DecoderPass::Clock::time_point deadline);
   void start_answer(const std::shared_ptr<Ticket>& ticket);
-  void finish_cancelled_asks();
+  void start_in_conversation(const std::shared_ptr<Ticket>& ticket);
+  void generate(const std::shared_ptr<Ticket>& ticket, std::vector<int32_t> prompt,
+                std::unique_ptr<KvBranch> branch, const WindowSummary& window,
+                const std::shared_ptr<Conversation>& conversation);
+  int room_behind(const WindowSummary& window, int64_t rows, size_t prompt) const;
+  std::shared_ptr<Conversation> conversation_of(const std::string& name);
+  void go_on(Conversation& conversation);
+  void finish_asks_that_are_over();
   void publish_window();
   void done(const Ticket& ticket, Answer answer);
 
@@ -99,11 +109,14 @@ class TorchSession final : public Session {
   int asks_ = 0;                                          // questions in commands_ and current_
   std::map<RequestId, std::shared_ptr<Ticket>> tickets_;  // asked and not done
   std::vector<Draining> draining_;
+  int flushes_ = 0;  // in commands_ and current_: until then the window is an old one
   SessionStats stats_;
 
   // The engine's thread only.
   std::optional<Command> current_;  // taken out and not finished
   StreamWindow window_;
+  // Most recently used last.
+  std::vector<std::pair<std::string, std::shared_ptr<Conversation>>> conversations_;
 };
 
 }  // namespace m3

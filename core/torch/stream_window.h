@@ -1,6 +1,9 @@
-// StreamWindow: what one stream's language model can look back on. Frames come in as spans; the
-// oldest leave when the window is full; a span's keys and values are computed when somebody needs
-// them, once. Threads: the engine's thread only.
+// StreamWindow: what one stream's language model can look back on. Frames come in as spans; when
+// the window is full WindowMemory says which become coarser, are averaged or leave, and here that
+// is done to their tokens. A span's keys and values are computed when somebody needs them. With
+// attention=spans they depend on nothing but the span: a change costs the changed span alone. With
+// attention=causal they depend on everything before: a change costs the tail from there on, so room
+// is made for many frames in one go. Threads: the engine's thread only.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +25,21 @@ namespace m3 {
 struct WindowSummary {
   int64_t from_ns = kNoTime;  // stream time of the first and last frame that have one
   int64_t to_ns = kNoTime;
-  int frames = 0;
+  int frames = 0;  // those that were averaged count each
   int visual_tokens = 0;
   int positions = 0;  // prefix, markers and visual tokens
 };
 
 class StreamWindow {
  public:
+  // With attention=causal this share of the window is made free when it is full.
+  static constexpr double kCausalSlack = 0.25;
+
   // `model` is borrowed. Throws kInvalidArgument when the prefix alone does not fit the model's
   // context.
   StreamWindow(const Model& model, const SessionOptions& options);
 
-  // Takes a frame in and drops what no longer fits. An unfinished prefill begins anew.
+  // Takes a frame in, and makes room for it. An unfinished prefill begins anew.
   void append(const FrameTokens& frame);
   // Goes on with the keys and values that are missing, until `deadline`; true when none is. After
   // an exception the window is as it was before the pass that failed.
@@ -41,35 +47,54 @@ class StreamWindow {
   // Forgets all frames, and the unfinished prefill.
   void clear();
 
-  // A question's view of the window as it is now, with room for `tail` tokens. prefill() must be
+  // The window as it is now, for questions; the same while nothing changes. prefill() must be
   // done.
-  void copy_to(KvBranch& branch, int64_t tail) const { branch.start(prefix_, slab_, tail); }
+  std::shared_ptr<const KvBase> base();
 
   WindowSummary summary() const;
+  const WindowMemory& memory() const noexcept { return memory_; }
+  // Rows that went through the model so far: what the window has cost.
+  int64_t rows_computed() const noexcept { return rows_computed_; }
+  int64_t slab_capacity() const { return slab_.capacity(); }
 
  private:
-  struct Span : SpanSize {
-    FrameTokens frame;
+  // What WindowMemory's books do not have of a span.
+  struct Span {
     std::vector<int32_t> marker;
-    int64_t rows() const { return int64_t{marker_tokens} + visual_tokens; }
+    at::Tensor tokens;   // [n, hidden], float32
+    int64_t frames = 1;  // averaged in it
+    KvRows rows;         // empty: to be computed
+    int64_t size() const { return static_cast<int64_t>(marker.size()) + tokens.size(0); }
   };
 
-  void begin_pass();
+  void carry_out(const MemoryOperation& operation);
+  void forget_rows(size_t span);
+  bool misses_rows() const;
+  bool begin_pass();
+  void add_group(KvRows rows, int64_t spans);
+  void add_span_groups();
+  void add_causal_group();
+  void end_pass();
   void abandon_pass();  // as if it had not begun
   at::Tensor rows_of(const Span& span) const;
+  at::Tensor index_of(size_t spans) const;  // of prefix and oldest spans, as KvSlab takes it
 
   const Model& model_;
-  const WindowMemory memory_;
+  const bool causal_;
   const std::vector<int32_t> prefix_ids_;
-  KvSlab prefix_;
-  KvSlab slab_;             // rows of the first `prefilled_` spans
-  std::deque<Span> spans_;  // oldest first
-  size_t prefilled_ = 0;
+  WindowMemory memory_;
+  KvSlab slab_;
+  KvRows prefix_rows_;            // empty: to be computed
+  std::deque<Span> spans_;        // oldest first, those of memory_
+  std::shared_ptr<KvBase> base_;  // as it was made last
+  bool base_is_old_ = true;
+  int64_t rows_computed_ = 0;
 
-  // The pass under way: over the prefix, or over spans behind the first `prefilled_`.
+  // The pass under way.
   std::optional<DecoderPass> pass_;
-  std::vector<std::unique_ptr<SpanTarget>> targets_;
-  size_t pass_spans_ = 0;  // 0: the prefix's
+  std::vector<std::unique_ptr<KvTarget>> targets_;
+  std::vector<RowGroup> groups_;    // while it is put together
+  std::vector<size_t> pass_spans_;  // places of its spans; none: the prefix's
 };
 
 }  // namespace m3

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -70,18 +71,29 @@ TraceTensor times(const std::string& name, int runs, Work&& work) {
 class Run {
  public:
   Run(const Model& model, int64_t most_rows)
-      : decoder_(model.decoder),
-        prefix_(decoder_.shape(), decoder_.options()),
+      : causal_(model.layout.attention() == Attention::kCausal),
+        decoder_(model.decoder),
         window_(decoder_.shape(), decoder_.options()),
         branch_(decoder_.shape(), decoder_.options(), decoder_.rope()),
         most_rows_(most_rows) {}
 
-  void prefix(const at::Tensor& rows) { alone(prefix_, rows); }
-  void span(const at::Tensor& rows) { alone(window_, rows); }
+  // Prefix or span.
+  void part_of_window(const at::Tensor& rows) {
+    rows_.push_back(window_.take(rows.size(0)));
+    if (causal_) {
+      CausalTarget target(window_, rows_.back(), window_.index_of(rows_), decoder_.rope());
+      pass(rows, target);
+    } else {
+      SpanTarget target(window_, rows_.back(), 1, decoder_.rope());
+      pass(rows, target);
+    }
+  }
 
   // Rows that see everything before them. Returns the logits of all rows so far.
   at::Tensor branch(const at::Tensor& rows) {
-    branch_.start(prefix_, window_, most_rows_);
+    const auto base = std::make_shared<KvBase>(decoder_.shape(), decoder_.options());
+    base->fill(window_, window_.index_of(rows_), decoder_.rope());
+    branch_.start(base, most_rows_);
     continue_branch(rows);
     return decoder_.logits(at::cat(hidden_));
   }
@@ -92,10 +104,6 @@ class Run {
   }
 
  private:
-  void alone(KvSlab& slab, const at::Tensor& rows) {
-    SpanTarget target(slab, slab.append(rows.size(0)), 1, rows.size(0), decoder_.rope());
-    pass(rows, target);
-  }
   void continue_branch(const at::Tensor& rows) {
     branch_.begin(rows.size(0));
     pass(rows, branch_);
@@ -107,9 +115,10 @@ class Run {
     hidden_.push_back(pass.hidden());
   }
 
+  const bool causal_;
   const Decoder& decoder_;
-  KvSlab prefix_;
   KvSlab window_;
+  std::vector<KvRows> rows_;
   KvBranch branch_;
   const int64_t most_rows_;
   std::vector<at::Tensor> hidden_;
@@ -175,8 +184,8 @@ std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& reque
     if (rows.size(0) == 0) throw Error(ErrorCode::kInvalidArgument, "the raw prompt is empty");
     logits = run.branch(rows);
   } else {
-    run.prefix(text_rows(layout.prefix_ids({})));
-    if (has_picture) run.span(with_picture(layout.marker_ids(kNoTime)));
+    run.part_of_window(text_rows(layout.prefix_ids({})));
+    if (has_picture) run.part_of_window(with_picture(layout.marker_ids(kNoTime)));
     logits = run.branch(text_rows(layout.question_ids(request.prompt)));
   }
   trace.push_back(id_tensor("input_ids", ids));

@@ -154,23 +154,23 @@ TEST(FakeEngine, AQuestionSeesWhatWasAppendedBeforeItAndNothingAfter) {
   }
 }
 
-TEST(FakeEngine, TheWindowDropsItsOldestFrames) {
+TEST(FakeEngine, TheWindowMakesOldFramesCoarserAndForgetsNone) {
   const auto engine = fake();
   const auto session = engine->create_session({.window_tokens = 40});
   const auto sink = std::make_shared<CollectingSink>();
   for (int i = 0; i < 5; ++i) session->append({tokens_of(*engine, i, 9), i * kSecondNs});
   session->append({tokens_of(*engine, 9, 1), 5 * kSecondNs});
   const Answer answer = sink->wait(session->ask(question(), sink)).answers[0];
-  EXPECT_EQ(answer.frames, 5);
-  EXPECT_EQ(answer.visual_tokens, 37);
-  EXPECT_EQ(answer.from_ns, 1 * kSecondNs);
+  EXPECT_EQ(answer.frames, 6);
+  EXPECT_EQ(answer.visual_tokens, 9 + 1 + 9 + 9 + 9 + 1);
+  EXPECT_EQ(answer.from_ns, 0);
   const SessionStats stats = session->stats();
   EXPECT_EQ(stats.frames, 6u);
   EXPECT_EQ(stats.visual_tokens, 46u);
   EXPECT_EQ(stats.text_tokens, 24u) << "\\n0s: has four characters";
-  EXPECT_EQ(stats.window_frames, 5);
-  EXPECT_EQ(stats.window_visual_tokens, 37);
-  EXPECT_EQ(stats.window_positions, 57);
+  EXPECT_EQ(stats.window_frames, 6);
+  EXPECT_EQ(stats.window_visual_tokens, 38);
+  EXPECT_EQ(stats.window_positions, 38 + 24);
   EXPECT_EQ(stats.questions, 1u);
 }
 

@@ -36,9 +36,8 @@ at::Tensor causal(int64_t rows) { return at::ones({rows, rows}, at::kBool).tril(
 
 // All rows in a branch, causally, `chunk` rows a pass.
 at::Tensor branch_logits(const Decoder& decoder, const at::Tensor& x, int64_t chunk) {
-  const KvSlab empty(decoder.shape(), decoder.options());
   KvBranch branch(decoder.shape(), decoder.options(), decoder.rope());
-  branch.start(empty, empty, x.size(0));
+  branch.start(nullptr, x.size(0));
   std::vector<at::Tensor> hidden;
   for (int64_t row = 0; row < x.size(0); row += chunk) {
     const int64_t rows = std::min(chunk, x.size(0) - row);
@@ -102,7 +101,7 @@ TEST(Decoder, APassThatIsCutAfterEveryBlockGivesTheSameNumbers) {
   const at::Tensor x = numbers(9, {11, 64});
   const auto run = [&](DecoderPass::Clock::time_point deadline) {
     KvSlab slab(decoder.shape(), decoder.options());
-    SpanTarget target(slab, slab.append(11), 1, 11, decoder.rope());
+    SpanTarget target(slab, slab.take(11), 1, decoder.rope());
     DecoderPass pass(decoder, x, {{11, &target}});
     int calls = 1;
     while (!pass.run(deadline)) ++calls;
@@ -120,22 +119,22 @@ TEST(Decoder, GroupsInOnePassDoNotSeeEachOther) {
   const Decoder& decoder = test::tiny_model().decoder;
   const at::Tensor x = numbers(9, {5 + 3 + 3 + 9, 64});
   KvSlab slab(decoder.shape(), decoder.options());
-  SpanTarget one(slab, slab.append(5), 1, 5, decoder.rope());
-  SpanTarget two_equal(slab, slab.append(6), 2, 3, decoder.rope());
-  SpanTarget last(slab, slab.append(9), 1, 9, decoder.rope());
+  SpanTarget one(slab, slab.take(5), 1, decoder.rope());
+  SpanTarget two_equal(slab, slab.take(6), 2, decoder.rope());
+  SpanTarget last(slab, slab.take(9), 1, decoder.rope());
   DecoderPass together(decoder, x, {{5, &one}, {6, &two_equal}, {9, &last}});
   together.finish();
   int64_t row = 0;
   for (const int64_t rows : {5, 3, 3, 9}) {
     KvSlab alone(decoder.shape(), decoder.options());
-    SpanTarget target(alone, alone.append(rows), 1, rows, decoder.rope());
+    SpanTarget target(alone, alone.take(rows), 1, decoder.rope());
     DecoderPass pass(decoder, x.narrow(0, row, rows), {{rows, &target}});
     pass.finish();
     EXPECT_TRUE(together.hidden().narrow(0, row, rows).equal(pass.hidden())) << "rows from " << row;
-    EXPECT_TRUE(slab.all_keys().narrow(2, row, rows).equal(alone.all_keys()))
-        << "rows from " << row;
-    EXPECT_TRUE(slab.all_values().narrow(2, row, rows).equal(alone.all_values()))
-        << "rows from " << row;
+    const at::Tensor here = slab.index_of(std::vector<KvRows>{{{row, rows}}});
+    const at::Tensor there = alone.index_of(std::vector<KvRows>{{{0, rows}}});
+    EXPECT_TRUE(slab.keys(here).equal(alone.keys(there))) << "rows from " << row;
+    EXPECT_TRUE(slab.values(here).equal(alone.values(there))) << "rows from " << row;
     row += rows;
   }
 }

@@ -148,13 +148,10 @@ TEST(OpeningAModel, RefusesHeadsThatDoNotDivide) {
   expect_says(refusal(model.write()), ErrorCode::kCorrupt, "4 heads of 16 over 3");
 }
 
-TEST(OpeningAModel, RefusesAnotherLayoutAndAnotherAttention) {
+TEST(OpeningAModel, RefusesAnotherLayout) {
   ModelFolder model;
   model.config["layout_version"] = 2;
   expect_says(refusal(model.write()), ErrorCode::kMismatch, "layout_version");
-  model.config["layout_version"] = 1;
-  model.config["attention"] = "causal";
-  expect_says(refusal(model.write()), ErrorCode::kUnsupported, "attention \"causal\"");
 }
 
 TEST(OpeningAModel, RefusesAShapeThatTheFileContradicts) {

@@ -8,7 +8,12 @@
 #include <ATen/ops/stack.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
+#include <memory>
+#include <random>
+#include <utility>
+#include <vector>
 
 #include "tests/torch/tiny_model.h"
 
@@ -21,12 +26,21 @@ using test::relative_error;
 class KvCache : public testing::Test {
  protected:
   // Rows whose numbers all are `value`.
-  void append(KvSlab& slab, int64_t rows, float value) {
-    const int64_t row = slab.append(rows);
+  KvRows fill(KvSlab& slab, int64_t count, float value) {
+    const KvRows rows = slab.take(count);
+    const at::Tensor numbers = at::full({count, shape_.kv_heads, shape_.head_dim}, value);
     for (int64_t layer = 0; layer < shape_.layers; ++layer) {
-      slab.keys(layer, row, rows).fill_(value);
-      slab.values(layer, row, rows).fill_(-value);
+      slab.store(layer, rows, numbers, -numbers);
     }
+    return rows;
+  }
+  std::shared_ptr<const KvBase> base(const KvSlab& slab, const std::vector<KvRows>& rows) const {
+    const auto base = std::make_shared<KvBase>(shape_, decoder_.options());
+    base->fill(slab, slab.index_of(rows), decoder_.rope());
+    return base;
+  }
+  static at::Tensor index(const KvSlab& slab, const std::vector<KvRows>& rows) {
+    return slab.index_of(rows);
   }
 
   const c10::InferenceMode inference_;
@@ -34,54 +48,58 @@ class KvCache : public testing::Test {
   const LlmShape& shape_ = decoder_.shape();
 };
 
-TEST_F(KvCache, ASlabKeepsItsRowsWhileOldOnesLeaveAndItGrows) {
+// Rows come and leave at random places; every one keeps its numbers, and room that was given back
+// is used before the slab grows.
+TEST_F(KvCache, ASlabKeepsItsRowsWhateverLeavesAndNeverOutgrowsThem) {
   KvSlab slab(shape_, decoder_.options());
-  std::deque<float> wanted;  // by row
-  for (int i = 1; i <= 400; ++i) {
-    const int64_t rows = 1 + i % 7;
-    append(slab, rows, static_cast<float>(i));
-    for (int64_t row = 0; row < rows; ++row) wanted.push_back(static_cast<float>(i));
-    // Grows to about 300 rows, then stays.
-    while (wanted.size() > 300) {
-      slab.drop_oldest(1);
-      wanted.pop_front();
+  std::mt19937 random(5);
+  std::deque<std::pair<KvRows, float>> held;
+  int64_t live = 0;
+  int64_t most = 0;
+  for (int i = 1; i <= 600; ++i) {
+    const int64_t count = 1 + static_cast<int64_t>(random() % 40);
+    while (live + count > 300) {
+      const size_t leaves = random() % held.size();
+      live -= count_of(held[leaves].first);
+      slab.give_back(held[leaves].first);
+      held.erase(held.begin() + static_cast<std::ptrdiff_t>(leaves));
     }
-    ASSERT_EQ(slab.rows(), static_cast<int64_t>(wanted.size()));
-    for (const size_t row : {size_t{0}, wanted.size() / 2, wanted.size() - 1}) {
-      ASSERT_EQ(slab.all_keys().select(2, static_cast<int64_t>(row)).min().item<float>(),
-                wanted[row]);
-      ASSERT_EQ(slab.all_keys().select(2, static_cast<int64_t>(row)).max().item<float>(),
-                wanted[row]);
-      ASSERT_EQ(slab.all_values().select(2, static_cast<int64_t>(row)).max().item<float>(),
-                -wanted[row]);
+    held.emplace_back(fill(slab, count, static_cast<float>(i)), static_cast<float>(i));
+    live += count;
+    most = std::max(most, live);
+    ASSERT_EQ(slab.rows(), live);
+    ASSERT_LE(slab.capacity(), 512) << "the next power of two above the " << most << " rows";
+    if (i % 20 != 0) continue;
+    for (const auto& [rows, value] : held) {
+      const at::Tensor at = index(slab, {rows});
+      ASSERT_EQ(slab.keys(at).min().item<float>(), value);
+      ASSERT_EQ(slab.keys(at).max().item<float>(), value);
+      ASSERT_EQ(slab.values(at).max().item<float>(), -value);
     }
   }
+  EXPECT_GT(most, 280);
 }
 
-TEST_F(KvCache, ASlabOfASteadyWindowStopsGrowing) {
+TEST_F(KvCache, RoomThatWasGivenBackInAnyOrderIsOnePieceAgain) {
   KvSlab slab(shape_, decoder_.options());
-  for (int i = 0; i < 50; ++i) append(slab, 10, 1);
-  slab.drop_oldest(400);
-  append(slab, 10, 1);
-  for (int i = 0; i < 100; ++i) {
-    append(slab, 10, 1);
-    slab.drop_oldest(10);
+  std::vector<KvRows> rows;
+  for (int i = 0; i < 16; ++i) rows.push_back(slab.take(8));  // all of the first 128
+  for (const size_t i : {3, 1, 0, 2, 7, 6, 4, 5, 15, 8, 14, 9, 13, 10, 12, 11}) {
+    slab.give_back(rows[i]);
   }
-  const void* memory = slab.all_keys().storage().data();
-  for (int i = 0; i < 1000; ++i) {
-    append(slab, 10, 1);
-    slab.drop_oldest(10);
-  }
-  EXPECT_EQ(slab.all_keys().storage().data(), memory);
+  EXPECT_EQ(slab.rows(), 0);
+  const KvRows all = slab.take(128);
+  EXPECT_EQ(slab.capacity(), 128);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].first, 0);
 }
 
 TEST_F(KvCache, ABranchTurnsTheWindowsKeysToTheirPlaces) {
-  KvSlab prefix(shape_, decoder_.options());
-  KvSlab window(shape_, decoder_.options());
-  append(prefix, 3, 0.5);
-  append(window, 2, 0.25);
+  KvSlab slab(shape_, decoder_.options());
+  const KvRows behind = fill(slab, 2, 0.25);  // where rows lie says nothing about their order
+  const KvRows before = fill(slab, 3, 0.5);
   KvBranch branch(shape_, decoder_.options(), decoder_.rope());
-  branch.start(prefix, window, 4);
+  branch.start(base(slab, {before, behind}), 4);
   EXPECT_EQ(branch.rows(), 5);
 
   // One more row: its attention must equal the plain formula over six rows.
@@ -116,14 +134,38 @@ TEST_F(KvCache, ABranchTurnsTheWindowsKeysToTheirPlaces) {
   }
 }
 
+TEST_F(KvCache, BranchesOfOneBaseDoNotMeet) {
+  KvSlab slab(shape_, decoder_.options());
+  const auto shared = base(slab, {fill(slab, 5, 0.5)});
+  const auto run = [&](KvBranch& branch, uint64_t seed) {
+    branch.begin(1);
+    const at::Tensor out = branch.attend(0, numbers(seed, {1, shape_.heads, shape_.head_dim}),
+                                         numbers(seed + 1, {1, shape_.kv_heads, shape_.head_dim}),
+                                         numbers(seed + 2, {1, shape_.kv_heads, shape_.head_dim}));
+    branch.commit();
+    return out;
+  };
+  KvBranch one(shape_, decoder_.options(), decoder_.rope());
+  KvBranch other(shape_, decoder_.options(), decoder_.rope());
+  KvBranch alone(shape_, decoder_.options(), decoder_.rope());
+  for (KvBranch* branch : {&one, &other, &alone}) branch->start(shared, 4);
+  for (const uint64_t seed : {1, 10, 20}) {
+    run(other, seed + 100);
+    EXPECT_TRUE(run(one, seed).equal(run(alone, seed)));
+  }
+  EXPECT_EQ(one.rows(), 8);
+  one.cut(6);
+  alone.cut(6);
+  EXPECT_TRUE(run(one, 30).equal(run(alone, 30)));
+}
+
 TEST_F(KvCache, ABranchForgetsWhatItHeldWhenItStartsAnew) {
-  KvSlab empty(shape_, decoder_.options());
-  KvSlab window(shape_, decoder_.options());
-  append(window, 20, 1);
+  KvSlab slab(shape_, decoder_.options());
+  const KvRows rows = fill(slab, 20, 1);
   KvBranch branch(shape_, decoder_.options(), decoder_.rope());
-  branch.start(empty, window, 4);
+  branch.start(base(slab, {rows}), 4);
   branch.begin(2);
-  branch.start(empty, empty, 4);
+  branch.start(nullptr, 4);
   EXPECT_EQ(branch.rows(), 0);
   branch.begin(1);
   const at::Tensor v = numbers(3, {1, shape_.kv_heads, shape_.head_dim});

@@ -7,7 +7,9 @@
 #include <c10/core/InferenceMode.h>
 
 #include <cmath>
+#include <fstream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "core/torch/model.h"
 #include "core/torch/token_pool.h"
 #include "core/torch/weights.h"
+#include "tests/support/temporary_folder.h"
 
 namespace m3::test {
 
@@ -27,6 +30,29 @@ inline const Model& tiny_model() {
     const c10::InferenceMode inference;
     EngineOptions options;
     options.model = tiny_name();
+    options.dtype = "float32";
+    options.device = "cpu";
+    return load_model(options, {}, {});
+  }();
+  return *model;
+}
+
+// The same numbers in a model whose window is plainly causal.
+inline const Model& tiny_causal_model() {
+  static const std::unique_ptr<const Model> model = [] {
+    const c10::InferenceMode inference;
+    const auto text = [](const std::string& name) {
+      std::ostringstream all;
+      all << std::ifstream(std::string(M3_TINY_MODEL) + "/" + name).rdbuf();
+      return all.str();
+    };
+    TemporaryFolder folder;
+    std::string config = text("config.json");
+    config.replace(config.find("\"spans\""), 7, "\"causal\"");
+    folder.write("config.json", config);
+    folder.write("tower.json", text("tower.json"));
+    EngineOptions options;
+    options.model = "random:" + folder.path() + "/config.json,7";
     options.dtype = "float32";
     options.device = "cpu";
     return load_model(options, {}, {});
