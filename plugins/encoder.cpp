@@ -303,7 +303,7 @@ void Encoder::report_drop(GstBuffer* buffer, GstClockTime pts) {
 void Encoder::tell_load(double load) {
   if (std::abs(load - state_->told_load) < kLoadStep) return;
   state_->told_load = load;
-  gst_pad_push_event(sink_, new_load_event(load));
+  gst_pad_push_event(sink_, new_load_event({LoadOf::kTower, load}));
 }
 
 }  // namespace m3

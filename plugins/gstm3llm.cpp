@@ -62,6 +62,7 @@ enum {
   PROP_TOP_P,
   PROP_SEED,
   PROP_STOP,
+  PROP_DEADLINE,
   PROP_ANSWER_FORMAT,
   PROP_WHEN_BUSY,
   PROP_FRAME_MESSAGES,
@@ -144,6 +145,9 @@ static void gst_m3_llm_set_property(GObject* object, guint id, const GValue* val
       case PROP_STOP:
         settings.stop = texts_of(value);
         break;
+      case PROP_DEADLINE:
+        settings.deadline = g_value_get_double(value);
+        break;
       case PROP_ANSWER_FORMAT:
         settings.answer_format = m3::text_of(value);
         break;
@@ -196,6 +200,9 @@ static void gst_m3_llm_get_property(GObject* object, guint id, GValue* value, GP
       break;
     case PROP_STOP:
       set_texts(value, settings.stop);
+      break;
+    case PROP_DEADLINE:
+      g_value_set_double(value, settings.deadline);
       break;
     case PROP_ANSWER_FORMAT:
       g_value_set_string(value, settings.answer_format.c_str());
@@ -359,6 +366,10 @@ m3::Specs m3::llm_properties() {
               "text", "Text", "A text that ends an answer", nullptr,
               static_cast<GParamFlags>(int{G_PARAM_READWRITE} | int{G_PARAM_STATIC_STRINGS})),
           kMutablePlaying),
+      g_param_spec_double("deadline", "Deadline",
+                          "Seconds after which an answer ends with what there is and "
+                          "finish=cancelled (0 = never)",
+                          0, 86400, defaults.deadline, kMutablePlaying),
       g_param_spec_string("answer-format", "Answer format",
                           "What an answer may look like: text; json, choices:A,B and schema:FILE "
                           "are refused by this version",

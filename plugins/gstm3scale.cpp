@@ -91,14 +91,16 @@ class Scale {
     const std::lock_guard lock(mutex_);
     change(settings_);
   }
-  // 0..1, from m3encode, on any thread.
-  void set_load(double load) { load_ = load; }
+  // From m3encode and m3llm, on any thread.
+  void set_load(const m3::Load& load) {
+    (load.of == m3::LoadOf::kTower ? tower_load_ : window_load_) = load.load;
+  }
 
   // State changes.
   void start() {
     const Settings settings = this->settings();
     parse_scale(settings.scale);
-    load_ = 0;
+    tower_load_ = window_load_ = 0;
     state_.emplace().used = settings;
   }
   void stop() { state_.reset(); }
@@ -139,7 +141,8 @@ class Scale {
   void make_policy(const Settings& settings);
 
   GstBaseTransform* const element_;
-  std::atomic<double> load_{0};
+  std::atomic<double> tower_load_{0};
+  std::atomic<double> window_load_{0};
 
   mutable std::mutex mutex_;
   Settings settings_;  // guarded by mutex_
@@ -214,7 +217,7 @@ void Scale::process(GstBuffer* buffer) {
       pts_ns == m3::kNoTime || GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
   m3::Decision decision = m3::ScalePolicy::skipped();
   if (!out_of_play && state.policy->samples(pts_ns)) {
-    state.policy->set_load(load_);
+    state.policy->set_load(std::max(tower_load_.load(), window_load_.load()));
     decision = state.policy->decide(state.since.take(), pts_ns);
   }
   GST_LOG_OBJECT(element_, "%" GST_STIME_FORMAT " scale %d, %s", GST_STIME_ARGS(pts_ns),

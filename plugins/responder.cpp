@@ -9,6 +9,7 @@
 #include "plugins/glue.h"
 #include "plugins/gstm3meta.h"
 #include "plugins/gstm3tokens.h"
+#include "plugins/load_event.h"
 #include "plugins/messages.h"
 
 namespace m3 {
@@ -18,6 +19,7 @@ namespace {
 constexpr size_t kQuestionsInFlight = 8;
 // Questions that may wait in all, those of ask() included.
 constexpr size_t kQuestionsWaiting = 64;
+constexpr double kLoadStep = 0.25;  // changes of load below this are not told
 constexpr size_t kAnyNumber = std::numeric_limits<size_t>::max();
 // The latest time that is told apart from never: over a century.
 constexpr guint64 kLatestNs = guint64{4} << 60;
@@ -93,6 +95,7 @@ void Responder::start() {
   new_segment_ = ended_ = false;
   end_ns_ = kNoTime;
   dropped_ = processed_ = 0;
+  told_load_ = 0;
   counts_.reset();
   const std::lock_guard lock(mutex_);
   interrupt_ = std::stop_source();
@@ -180,6 +183,7 @@ Question Responder::question_of(const AskedQuestion& asked) const {
   question.top_p = settings.top_p;
   question.seed = settings.seed;
   question.stop = settings.stop;
+  question.deadline_ms = static_cast<int64_t>(std::ceil(settings.deadline * 1000));
   return question;
 }
 
@@ -250,6 +254,10 @@ GstFlowReturn Responder::append(const Frame& frame, Outcome* outcome, int* token
     session = session_;
     interrupt = interrupt_.get_token();
   }
+  if (drops_) {
+    // Scales fall before a frame is lost.
+    tell_load(1 - static_cast<double>(session->inbox_free()) / SessionOptions().inbox_frames);
+  }
   if (drops_ && session->inbox_free() == 0) {
     *outcome = Outcome::kDropped;
     if (meta && meta->policy) meta->policy->give_back(meta->granted_at_ns, shown->scale());
@@ -304,6 +312,12 @@ void Responder::report_drop(const Frame& frame) {
       GST_BUFFER_DURATION(frame.buffer));
   gst_message_set_qos_stats(message, GST_FORMAT_BUFFERS, processed_, dropped_);
   gst_element_post_message(element_, message);
+}
+
+void Responder::tell_load(double load) {
+  if (std::abs(load - told_load_) < kLoadStep) return;
+  told_load_ = load;
+  gst_pad_push_event(sink_, new_load_event({LoadOf::kWindow, load}));
 }
 
 GstFlowReturn Responder::process(GstBuffer* buffer) {

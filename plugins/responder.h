@@ -37,6 +37,7 @@ struct ResponderSettings {
   double top_p = 1;
   uint64_t seed = 0;
   std::vector<std::string> stop;
+  double deadline = 0;  // seconds, 0: never
   std::string answer_format = "text";
   // Of what is told.
   bool frame_messages = false;
@@ -84,6 +85,7 @@ class Responder {
   GstFlowReturn append(const Frame& frame, Outcome* outcome, int* tokens);
   void note(const Frame& frame, Outcome outcome, int tokens);
   void report_drop(const Frame& frame);
+  void tell_load(double load);
   bool flush_start(GstEvent* event);
   bool flush_stop(GstEvent* event);
   void forget_window();
@@ -123,6 +125,7 @@ class Responder {
   bool new_segment_ = false;
   bool ended_ = false;        // the questions of the end have been asked
   int64_t end_ns_ = kNoTime;  // where the newest frame ends
+  double told_load_ = 0;      // what m3scale was told last
   uint64_t dropped_ = 0;
   uint64_t processed_ = 0;
 };

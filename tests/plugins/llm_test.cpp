@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <vector>
 
 #include "tests/plugins/gst_test.h"
 
@@ -110,12 +112,13 @@ TEST(Llm, AsksEveryIntervalAboutWhatWasSeenUntilThen) {
   line.push(0, 15);
   line.end();
   ASSERT_TRUE(line.wait_for_eos());
-  for (const auto& [asked_at, frames] : {std::pair{0.2, 6}, {0.4, 7}, {0.6, 7}}) {
+  for (const auto& [asked_at, frames] : {std::pair{0.2, 6}, {0.4, 11}, {0.6, 15}}) {
     const MessagePtr answer = line.answer();
     ASSERT_TRUE(answer);
     EXPECT_DOUBLE_EQ(*seconds_of(answer, "asked_at"), asked_at);
-    EXPECT_EQ(number_of(answer, "frames"), frames);  // at most 7 fit the window of 1024 tokens
+    EXPECT_EQ(number_of(answer, "frames"), frames);
     EXPECT_LE(*seconds_of(answer, "to"), asked_at);
+    EXPECT_LE(number_of(answer, "visual_tokens"), 1024) << "old ones are coarser";
     EXPECT_EQ(text_of(answer, "id"), "q1");
   }
   EXPECT_EQ(gst_harness_buffers_in_queue(line.h()), 3U);
@@ -379,6 +382,18 @@ TEST(Llm, HandsItsSettingsToTheModel) {
   }
 }
 
+TEST(Llm, ADeadlineEndsAnAnswerWithWhatThereIs) {
+  Line line("deadline=0.3", "fake:tokens=1000,delay_ms=20");
+  line.push(0, 2);
+  line.ask("What?");
+  const auto begin = std::chrono::steady_clock::now();
+  const MessagePtr answer = line.answer();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, within(5000));
+  const GstStructure* fields = gst_message_get_structure(answer.get());
+  EXPECT_STREQ(gst_structure_get_string(fields, "finish"), "cancelled");
+  EXPECT_STRNE(gst_structure_get_string(fields, "text"), "");
+}
+
 TEST(Llm, DropsFramesThatALiveStreamCannotWaitForAndCountsThem) {
   const HarnessPtr encode = harness("m3encode model=fake:append_ms=100");
   gst_harness_set_src_caps_str(encode.get(), kVideo);
@@ -390,9 +405,23 @@ TEST(Llm, DropsFramesThatALiveStreamCannotWaitForAndCountsThem) {
   const HarnessPtr h = harness("m3llm when-busy=drop");
   Bus bus(h->element);
   gst_harness_set_src_caps(h.get(), gst_pad_get_current_caps(encode->sinkpad));
+  std::vector<double> loads;  // as m3scale is told
   for (BufferPtr& buffer : tokens) {
     EXPECT_EQ(gst_harness_push(h.get(), buffer.release()), GST_FLOW_OK);
+    while (gst_harness_upstream_events_in_queue(h.get()) > 0) {
+      const EventPtr event(gst_harness_pull_upstream_event(h.get()));
+      gdouble load = 0;
+      if (gst_event_has_name(event.get(), "m3-load") &&
+          gst_structure_get_double(gst_event_get_structure(event.get()), "load", &load)) {
+        loads.push_back(load);
+      }
+    }
   }
+  ASSERT_GE(loads.size(), 3U) << "told in steps, before anything is lost";
+  EXPECT_GT(loads.front(), 0);
+  EXPECT_LT(loads.front(), 1);
+  EXPECT_TRUE(std::is_sorted(loads.begin(), loads.end()));
+  EXPECT_EQ(loads.back(), 1);
   GstStructure* structure = nullptr;
   g_object_get(h->element, "stats", &structure, nullptr);
   const StructurePtr stats(structure);

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "plugins/load_event.h"
 #include "tests/plugins/gst_test.h"
 
 namespace m3::test {
@@ -50,6 +51,21 @@ TEST(Scale, GivesEveryFrameAFixedScale) {
     EXPECT_EQ(decision.scale, 36);
     EXPECT_EQ(decision.reason, Reason::kFixed);
   }
+}
+
+TEST(Scale, TheBusierOfTowerAndWindowLowersTheScale) {
+  const HarnessPtr h = scale_harness("scale=144 fps=0 budget=0");
+  int frame = 0;
+  const auto scale_after = [&](LoadOf of, double load) {
+    gst_harness_push_upstream_event(h.get(), new_load_event({of, load}));
+    return decision_for(h.get(), picture(kVideo, frame++)).scale;
+  };
+  EXPECT_EQ(decision_for(h.get(), picture(kVideo, frame++)).scale, 144);
+  EXPECT_EQ(scale_after(LoadOf::kWindow, 0.5), 36);
+  EXPECT_EQ(scale_after(LoadOf::kTower, 0.25), 36) << "the window is still busy";
+  EXPECT_EQ(scale_after(LoadOf::kTower, 1), 9);
+  EXPECT_EQ(scale_after(LoadOf::kWindow, 0), 9) << "now the tower is";
+  EXPECT_EQ(scale_after(LoadOf::kTower, 0), 144);
 }
 
 TEST(Scale, SpendsNoMoreThanBudgetAndBurst) {
