@@ -190,5 +190,24 @@ TEST(AskVideo, FramesAloneNeedNoQuestion) {
   EXPECT_TRUE(result.rows("answer").empty());
 }
 
+TEST(AskVideo, InteractivelyEveryLineOfStdinIsAQuestion) {
+  const std::string lines = text_file("lines.txt", "What is it?\n\n  \nAnd where?");
+  const ToolResult result =
+      run_tool("m3-ask", {"--video", ball_video(), "--interactive", "--model", "fake:", "--json"},
+               {}, lines);
+  EXPECT_EQ(result.exit_code, 0);
+  const std::vector<nlohmann::json> answers = result.rows("answer");
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_EQ(answers[0].at("question"), "What is it?");
+  EXPECT_EQ(answers[1].at("question"), "And where?");
+  EXPECT_LT(answers[0].at("asked_at"), 2.0) << "not kept for the end";
+  EXPECT_GT(result.seconds, 2.0) << "played at its own speed";
+}
+
+TEST(AskVideo, InteractiveNeedsAVideo) {
+  const ToolResult result = run_tool("m3-ask", {"--interactive", "--model", "fake:"});
+  EXPECT_EQ(result.exit_code, 2);
+}
+
 }  // namespace
 }  // namespace m3::test

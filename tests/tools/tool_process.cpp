@@ -49,7 +49,8 @@ std::vector<nlohmann::json> ToolResult::rows(const std::string& type) const {
 }
 
 RunningTool::RunningTool(const std::string& name, const std::vector<std::string>& arguments,
-                         const std::vector<std::pair<std::string, std::string>>& environment) {
+                         const std::vector<std::pair<std::string, std::string>>& environment,
+                         const std::string& stdin_file) {
   const std::string program =
       name.find('/') == std::string::npos ? std::string(M3_TOOLS_DIR) + "/" + name : name;
   std::vector<const char*> argv = {program.c_str()};
@@ -59,6 +60,9 @@ RunningTool::RunningTool(const std::string& name, const std::vector<std::string>
       G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE));
   for (const auto& [variable, value] : environment) {
     g_subprocess_launcher_setenv(launcher, variable.c_str(), value.c_str(), TRUE);
+  }
+  if (!stdin_file.empty()) {
+    g_subprocess_launcher_set_stdin_file_path(launcher, stdin_file.c_str());
   }
   GError* error = nullptr;
   process_ = g_subprocess_launcher_spawnv(launcher, argv.data(), &error);
@@ -103,8 +107,9 @@ ToolResult RunningTool::wait() {
 }
 
 ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
-                    const std::vector<std::pair<std::string, std::string>>& environment) {
-  return RunningTool(name, arguments, environment).wait();
+                    const std::vector<std::pair<std::string, std::string>>& environment,
+                    const std::string& stdin_file) {
+  return RunningTool(name, arguments, environment, stdin_file).wait();
 }
 
 }  // namespace m3::test

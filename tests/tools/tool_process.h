@@ -21,14 +21,17 @@ struct ToolResult {
 };
 
 // Runs a tool of the build to its end. name: "m3-ask"; with a slash: the path of any program.
+// stdin_file: what it reads on stdin; empty: what the test itself would.
 ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
-                    const std::vector<std::pair<std::string, std::string>>& environment = {});
+                    const std::vector<std::pair<std::string, std::string>>& environment = {},
+                    const std::string& stdin_file = {});
 
 // A tool that runs beside the test.
 class RunningTool {
  public:
   RunningTool(const std::string& name, const std::vector<std::string>& arguments,
-              const std::vector<std::pair<std::string, std::string>>& environment = {});
+              const std::vector<std::pair<std::string, std::string>>& environment = {},
+              const std::string& stdin_file = {});
   ~RunningTool();
   RunningTool(const RunningTool&) = delete;
   RunningTool& operator=(const RunningTool&) = delete;

@@ -46,9 +46,9 @@ int ask_video(const Options& options, Printer& printer, std::stop_token stop) {
   start_gstreamer();
   RunReport report(printer);
   PrintingListener listener(printer, report);
-  const VideoResult result =
-      play_video({options.video, options.element_properties, schedule(options), options.frames},
-                 listener, stop);
+  const VideoResult result = play_video({options.video, options.element_properties,
+                                         schedule(options), options.frames, options.interactive},
+                                        listener, stop);
   if (result.interrupted) {
     printer.error("interrupted");
     report.fail();

@@ -25,6 +25,7 @@ constexpr char kExamples[] =
     "  m3-ask --video street.mp4 --question 'What do you see?' --every 5\n"
     "  m3-ask --video street.mp4 --question 'Is there a car?' --at 2 --at 10.5 --frames --json\n"
     "  m3-ask --video rtsp://camera/stream --question 'Who is there?' --every 10\n"
+    "  m3-ask --video street.mp4 --interactive\n"
     "  m3-ask --image door.jpg --image yard.jpg --question 'What changed?'\n"
     "  m3-ask --questions questions.jsonl --video-root clips --json\n"
     "  m3-ask --windows windows.jsonl --image-root pictures --json\n"
@@ -114,7 +115,10 @@ std::string objection(const Options& options) {
     return "--question does not go with --questions or --windows: the file holds the questions";
   }
   const bool only_frames = options.plays_video() && options.frames;
-  if (!from_file && options.questions.empty() && !only_frames) return "--question is missing";
+  if (options.interactive && !options.plays_video()) return "--interactive needs --video";
+  if (!from_file && options.questions.empty() && !only_frames && !options.interactive) {
+    return "--question is missing";
+  }
   for (const std::string& question : options.questions) {
     if (question.empty()) return "--question is empty";
   }
@@ -183,6 +187,10 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->group(asking)
       ->type_name("SECONDS")
       ->check(number(0, kLongestSeconds, true));
+
+  app.add_flag("--interactive", options.interactive,
+               "Play the video at its own speed and ask every line of stdin when it comes")
+      ->group(asking);
 
   const std::string output = "What to print";
   app.add_flag("--frames", options.frames, "One more line for every frame: its scale and why")
@@ -302,11 +310,19 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->type_name("TEXT")
       ->expected(1)
       ->take_all();
+  double deadline = 0;
+  properties
+      .add("deadline", deadline,
+           "Seconds after which the answer ends with what there is, 0: never; default: 0")
+      ->group(answer)
+      ->type_name("SECONDS")
+      ->check(number(0, 86400));
 
   if (const auto code = tools::parse_command_line(app, argc, argv)) return *code;
   if (const std::string text = objection(options); !text.empty())
     return tools::wrong_use(kTool, text);
   if (scale != "auto") options.scale = std::stoi(scale);
+  options.question.deadline_ms = static_cast<int64_t>(std::ceil(deadline * 1000));
   options.element_properties = properties.given();
   return options;
 }

@@ -26,6 +26,7 @@ struct Options {
   std::vector<std::string> questions;
   std::vector<double> at_seconds;       // of stream time, >= 0
   std::optional<double> every_seconds;  // > 0
+  bool interactive = false;             // also every line of stdin, when it comes
 
   // What is printed.
   bool frames = false;  // one line for every frame

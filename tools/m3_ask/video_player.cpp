@@ -1,5 +1,7 @@
 #include "tools/m3_ask/video_player.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -7,6 +9,7 @@
 #include <memory>
 
 #include "core/error.h"
+#include "tools/m3_ask/line_reader.h"
 #include "tools/m3_ask/video_source.h"
 
 namespace m3::ask {
@@ -54,6 +57,7 @@ class Player {
  private:
   void set_properties();
   void schedule_questions();
+  void ask_lines();
   // False: the stream is over.
   bool handle(GstMessage* message);
   void handle_element_message(const GstStructure& what);
@@ -71,6 +75,7 @@ class Player {
   GstPtr<GstBus> bus_;
   std::unique_ptr<VideoSource> source_;
   std::map<std::string, size_t> index_of_id_;
+  LineReader lines_{STDIN_FILENO};
   int64_t duration_ns_ = 0;    // declared; 0: not known
   bool model_failed_ = false;  // m3qa ended it, not the stream
   VideoResult result_;
@@ -84,7 +89,7 @@ Player::Player(const VideoRequest& request, VideoListener& listener)
   GstElement* convert = make_element(pipeline_.get(), "videoconvert");
   qa_ = make_element(pipeline_.get(), "m3qa");
   GstElement* sink = make_element(pipeline_.get(), "fakesink");
-  g_object_set(sink, "sync", FALSE, nullptr);
+  g_object_set(sink, "sync", request.interactive ? TRUE : FALSE, nullptr);
   if (!gst_element_link_many(convert, qa_, sink, nullptr)) {
     throw Error(ErrorCode::kInternal, "videoconvert, m3qa and fakesink do not link");
   }
@@ -120,6 +125,19 @@ void Player::schedule_questions() {
   }
 }
 
+void Player::ask_lines() {
+  for (const std::string& text : lines_.lines()) {
+    gchar* id = nullptr;
+    g_signal_emit_by_name(qa_, "ask", text.c_str(), &id);
+    const GstPtr<gchar> owned(id);
+    if (id != nullptr) {
+      index_of_id_[id] = 0;
+    } else {
+      listener_.on_warning("not asked, too many questions wait: " + text);
+    }
+  }
+}
+
 VideoResult Player::play(std::stop_token stop) {
   // A failure to start has its reason on the bus.
   bool running = true;
@@ -129,6 +147,7 @@ VideoResult Player::play(std::stop_token stop) {
       result_.interrupted = true;
       break;
     }
+    if (request_.interactive) ask_lines();
     const GstPtr<GstMessage> message(gst_bus_timed_pop(bus_.get(), kBusPatience));
     if (message) running = handle(message.get());
     report_progress();

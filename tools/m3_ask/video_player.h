@@ -28,6 +28,8 @@ struct VideoRequest {
   std::vector<std::pair<std::string, std::string>> properties;  // of m3qa, as text
   std::vector<TimedQuestion> questions;
   bool frames = false;  // report every frame
+  // Plays at the video's own speed; lines of stdin are questions, asked when they come.
+  bool interactive = false;
 };
 
 class VideoListener {
