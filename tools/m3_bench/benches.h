@@ -26,6 +26,8 @@ struct Bench {
 void bench_encode(const Bench& bench);
 void bench_prefill(const Bench& bench);
 void bench_decode(const Bench& bench);
+void bench_soak(const Bench& bench);
 void bench_stream(const Bench& bench);
+void bench_streams(const Bench& bench);
 
 }  // namespace m3::bench

@@ -33,7 +33,9 @@ int run(const bench::Options& options, std::stop_token stop) {
   if (options.what.contains("encode")) bench::bench_encode(all);
   if (options.what.contains("prefill")) bench::bench_prefill(all);
   if (options.what.contains("decode")) bench::bench_decode(all);
+  if (options.what.contains("soak")) bench::bench_soak(all);
   if (options.what.contains("stream")) bench::bench_stream(all);
+  if (options.what.contains("streams")) bench::bench_streams(all);
   return stop.stop_requested() ? tools::kExitFailed : tools::kExitDone;
 }
 

@@ -27,7 +27,10 @@ constexpr char kExamples[] =
     "prefill  visual tokens into the window, as a share of the machine's matrix rate\n"
     "decode   tokens of answers, as a share of the machine's memory bandwidth; one answer, eight "
     "at once\n"
-    "stream   frames to tokens to window with questions in between, without elements";
+    "stream   frames to tokens to window with questions in between, without elements\n"
+    "soak     a stream of --frames frames of random tokens through one session: fails when memory "
+    "grows; not part of all\n"
+    "streams  --streams sessions at once on one engine, without the tower; not part of all";
 
 }  // namespace
 
@@ -37,8 +40,11 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   CLI::App app(kAbout, kTool);
   app.footer(kExamples);
   app.get_formatter()->column_width(32);
-  app.add_option("WHAT", what, "encode, prefill, decode, stream or all; default: all")
-      ->check(CLI::IsMember({"encode", "prefill", "decode", "stream", "all"}));
+  app.add_option("WHAT", what,
+                 "encode, prefill, decode, stream, soak, streams or all; default: all")
+      ->check(CLI::IsMember({"encode", "prefill", "decode", "stream", "soak", "streams", "all"}));
+  app.add_option("--frames", options.frames, "Frames of soak, 20 or more; default: 20000")
+      ->check(CLI::Range(int64_t{20}, int64_t{1'000'000'000}));
   app.add_option("--model", options.engine.model,
                  "default, random:CONFIG.json[,SEED] or a folder; default: default");
   app.add_option("--device", options.engine.device, "auto, cpu, cuda or cuda:N; default: auto");
@@ -46,6 +52,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   app.add_option("--threads", options.engine.threads,
                  "Compute threads on the CPU, 0: all cores; default: 0")
       ->check(CLI::Range(0, 1024));
+  app.add_option("--streams", options.streams, "Sessions of streams; default: 16")
+      ->check(CLI::Range(1, 1024));
   app.add_option("--peer-python", options.python,
                  "Python that runs the peers; default: " M3_PEER_PYTHON);
   app.add_flag("--json", options.json, "One JSON object a line");

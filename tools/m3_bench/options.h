@@ -2,6 +2,7 @@
 // Threads: free functions.
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <variant>
@@ -12,8 +13,10 @@ namespace m3::bench {
 
 struct Options {
   EngineOptions engine;
-  std::set<std::string> what;           // of encode, prefill, decode, stream
+  std::set<std::string> what;           // of encode, prefill, decode, stream, soak, streams
+  int64_t frames = 20'000;              // of soak
   std::string python = M3_PEER_PYTHON;  // runs the peers
+  int streams = 16;                     // of streams
   bool json = false;
 };
 
