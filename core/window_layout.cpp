@@ -1,5 +1,6 @@
 #include "core/window_layout.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -8,27 +9,43 @@
 namespace m3 {
 
 WindowLayout::WindowLayout(ChatTemplate chat, std::shared_ptr<const Tokenizer> tokenizer,
-                           Attention attention)
-    : chat_(std::move(chat)), tokenizer_(std::move(tokenizer)), attention_(attention) {
+                           Attention attention, std::vector<int32_t> end_ids)
+    : chat_(std::move(chat)),
+      tokenizer_(std::move(tokenizer)),
+      attention_(attention),
+      end_ids_(std::move(end_ids)) {
   if (!tokenizer_) throw Error(ErrorCode::kInvalidArgument, "Window: it has no tokenizer");
+  if (chat_.end.empty()) return;
   const auto end = tokenizer_->id_of(chat_.end);
   if (!end) {
     throw Error(ErrorCode::kMismatch, "The text that ends an answer, \"" + chat_.end +
                                           "\", is not one token of the model's tokenizer");
   }
-  end_id_ = *end;
+  end_ids_.push_back(*end);
+}
+
+std::vector<int32_t> WindowLayout::closing_ids() const {
+  if (end_ids_.empty()) return {};
+  return {chat_.end.empty() ? end_ids_.front() : end_ids_.back()};
+}
+
+bool WindowLayout::ends_answer(int32_t id) const noexcept {
+  return std::find(end_ids_.begin(), end_ids_.end(), id) != end_ids_.end();
 }
 
 std::vector<int32_t> WindowLayout::prefix_ids(std::string_view system_prompt) const {
-  return tokenizer_->encode(chat_.prefix_text(system_prompt));
+  std::vector<int32_t> ids = tokenizer_->opening_ids();
+  const std::vector<int32_t> text = tokenizer_->encode(chat_.prefix_text(system_prompt));
+  ids.insert(ids.end(), text.begin(), text.end());
+  return ids;
 }
 
 std::vector<int32_t> WindowLayout::marker_ids(int64_t pts_ns) const {
-  return tokenizer_->encode(chat_.marker_text(pts_ns));
+  return tokenizer_->encode_behind(chat_.marker_text(pts_ns));
 }
 
 std::vector<int32_t> WindowLayout::question_ids(std::string_view question) const {
-  return tokenizer_->encode(chat_.question_text(question));
+  return tokenizer_->encode_behind(chat_.question_text(question));
 }
 
 FlatWindow WindowLayout::flatten(std::string_view system_prompt,

@@ -43,7 +43,10 @@ struct SpanShape {
 
 class M3_API WindowLayout {
  public:
-  WindowLayout(ChatTemplate chat, std::shared_ptr<const Tokenizer> tokenizer, Attention attention);
+  // Answers end at `chat.end`, where it is not empty, and at each of `end_ids`. The tokenizer's
+  // opening ids stand in front of the prefix. Throws kMismatch when chat.end is not one token.
+  WindowLayout(ChatTemplate chat, std::shared_ptr<const Tokenizer> tokenizer, Attention attention,
+               std::vector<int32_t> end_ids = {});
 
   Attention attention() const noexcept { return attention_; }
   const Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
@@ -52,7 +55,10 @@ class M3_API WindowLayout {
   std::vector<int32_t> prefix_ids(std::string_view system_prompt) const;  // empty: the model's
   std::vector<int32_t> marker_ids(int64_t pts_ns) const;
   std::vector<int32_t> question_ids(std::string_view question) const;
-  int32_t end_id() const noexcept { return end_id_; }  // ends an answer
+  bool ends_answer(int32_t id) const noexcept;
+  // What stands behind an answer when the conversation goes on: the template's end, else the first
+  // of the end ids; nothing where there is none.
+  std::vector<int32_t> closing_ids() const;
 
   // Positions run on from prefix through the spans into the branch; every branch starts where the
   // last span ends.
@@ -65,7 +71,7 @@ class M3_API WindowLayout {
   ChatTemplate chat_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   Attention attention_;
-  int32_t end_id_;
+  std::vector<int32_t> end_ids_;
 };
 
 }  // namespace m3

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <future>
+#include <iterator>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -117,6 +118,12 @@ class CapsItem final : public Outbox::Item {
   const EngineLoader& loader_;
 };
 
+// The finest scale of the ladder that is kept. The default is cut to what the ladder has.
+int kept_scale(const std::vector<int>& ladder, int keep_scale) {
+  const auto above = std::upper_bound(ladder.begin(), ladder.end(), keep_scale);
+  return above == ladder.begin() ? ladder.front() : *std::prev(above);
+}
+
 }  // namespace
 
 Encoder::Encoder(GstElement* element, GstPad* sink, GstPad* src)
@@ -126,7 +133,7 @@ Encoder::Encoder(GstElement* element, GstPad* sink, GstPad* src)
       outbox_(src),
       loader_(element, [this](const ModelInfo& info) {
         const int keep = settings().keep_scale;
-        if (keep < info.ladder.back() &&
+        if (keep != EncodeSettings().keep_scale && keep < info.ladder.back() &&
             !std::binary_search(info.ladder.begin(), info.ladder.end(), keep)) {
           throw Error(ErrorCode::kInvalidArgument, "keep-scale=" + std::to_string(keep) +
                                                        " is not on the ladder of the model " +
@@ -178,7 +185,7 @@ std::optional<LadderAnswer> Encoder::ladder() {
   LadderAnswer answer;
   if (const std::shared_ptr<Engine> engine = wait_for_engine()) {
     // Finer levels than those kept are never shown: m3scale must not spend on them.
-    const int keep = settings().keep_scale;
+    const int keep = kept_scale(engine->info().ladder, settings().keep_scale);
     for (const int scale : engine->info().ladder) {
       if (scale <= keep) answer.ladder.push_back(scale);
     }
@@ -272,7 +279,8 @@ GstFlowReturn Encoder::process(GstBuffer* buffer) {
   std::future<Tokens> tokens;
   if (encode) {
     const MappedFrame frame(*state_->info, buffer, pts_ns);
-    tokens = engine->encode({frame.view(), settings().keep_scale});
+    tokens =
+        engine->encode({frame.view(), kept_scale(engine->info().ladder, settings().keep_scale)});
     ++state_->processed;
   }
   GstBuffer* out = new_token_buffer(buffer, pts);

@@ -23,7 +23,8 @@ namespace m3 {
 struct EncodeSettings {
   EngineOptions engine;
   std::string mmproj;    // projector file of a language model in a .gguf, empty: none
-  int keep_scale = 144;  // finest level kept of a frame, a scale of the ladder; larger: the finest
+  int keep_scale = 144;  // finest level kept of a frame, a scale of the ladder; larger: the
+                         // finest; the default: the finest up to it
   GstM3WhenBusy when_busy = GST_M3_WHEN_BUSY_AUTO;
 };
 

@@ -40,4 +40,19 @@ std::optional<std::string> bytes_of_alphabet(std::string_view text) {
   return bytes;
 }
 
+std::array<std::string, 256> byte_alphabet() {
+  std::array<std::string, 256> alphabet;
+  for (size_t character = 0; character < kBytes.size(); ++character) {
+    if (kBytes[character] < 0) continue;
+    std::string& text = alphabet[static_cast<size_t>(kBytes[character])];
+    if (character < 0x80) {
+      text.push_back(static_cast<char>(character));
+    } else {
+      text.push_back(static_cast<char>(0xc0 | (character >> 6)));
+      text.push_back(static_cast<char>(0x80 | (character & 0x3f)));
+    }
+  }
+  return alphabet;
+}
+
 }  // namespace m3

@@ -3,6 +3,7 @@
 // for U+0100 and on. Threads: pure functions.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,5 +13,8 @@ namespace m3 {
 // The bytes that `text` stands for; none when a character of it is outside the alphabet. text:
 // valid UTF-8.
 std::optional<std::string> bytes_of_alphabet(std::string_view text);
+
+// The character of each byte, as UTF-8.
+std::array<std::string, 256> byte_alphabet();
 
 }  // namespace m3

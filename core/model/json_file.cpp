@@ -11,7 +11,6 @@
 namespace m3 {
 namespace {
 
-constexpr size_t kMostBytes = size_t{16} << 20;
 constexpr int kMostDepth = 64;
 
 // What stands at a place, short enough for one line.
@@ -34,15 +33,16 @@ std::string number_text(double value) {
 
 }  // namespace
 
-JsonObject JsonObject::read(const std::string& path) {
+JsonObject JsonObject::read(const std::string& path, size_t most_bytes) {
   const auto file = MappedFile::open(path);
   const auto bytes = file->bytes();
-  return parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+  return parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path, most_bytes);
 }
 
-JsonObject JsonObject::parse(std::string_view text, const std::string& path) {
-  if (text.size() > kMostBytes) {
-    throw Error(ErrorCode::kCorrupt, path + ": a JSON file of over 16 MiB is not read");
+JsonObject JsonObject::parse(std::string_view text, const std::string& path, size_t most_bytes) {
+  if (text.size() > most_bytes) {
+    throw Error(ErrorCode::kCorrupt, path + ": a JSON file of over " +
+                                         std::to_string(most_bytes >> 20) + " MiB is not read");
   }
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
@@ -71,6 +71,32 @@ JsonObject::JsonObject(std::shared_ptr<const nlohmann::json> root, const nlohman
     : root_(std::move(root)), value_(value), path_(std::move(path)), prefix_(std::move(prefix)) {}
 
 bool JsonObject::contains(std::string_view key) const { return value_->find(key) != value_->end(); }
+
+std::vector<std::string> JsonObject::keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, unused] : value_->items()) keys.push_back(key);
+  return keys;
+}
+
+bool JsonObject::has_value(std::string_view key) const {
+  const auto found = value_->find(key);
+  return found != value_->end() && !found->is_null();
+}
+
+bool JsonObject::is_array(std::string_view key) const {
+  const auto found = value_->find(key);
+  return found != value_->end() && found->is_array();
+}
+
+bool JsonObject::is_object(std::string_view key) const {
+  const auto found = value_->find(key);
+  return found != value_->end() && found->is_object();
+}
+
+bool JsonObject::is_text(std::string_view key) const {
+  const auto found = value_->find(key);
+  return found != value_->end() && found->is_string();
+}
 
 void JsonObject::fail(std::string_view key, const std::string& what) const {
   throw Error(ErrorCode::kCorrupt,
@@ -143,6 +169,20 @@ std::vector<int64_t> JsonObject::integers(std::string_view key, int64_t least, i
   return numbers;
 }
 
+std::vector<double> JsonObject::numbers(std::string_view key, double least, double most) {
+  const auto& at = value(key, "an array of numbers");
+  if (!at.is_array()) fail(key, "must be an array of numbers, it is " + shown(at));
+  std::vector<double> numbers;
+  for (const auto& item : at) {
+    if (!item.is_number() || !(item.get<double>() >= least && item.get<double>() <= most)) {
+      fail(key, "must hold numbers from " + number_text(least) + " to " + number_text(most) +
+                    ", one is " + shown(item));
+    }
+    numbers.push_back(item.get<double>());
+  }
+  return numbers;
+}
+
 std::vector<std::string> JsonObject::texts(std::string_view key) {
   const auto& at = value(key, "an array of texts");
   if (!at.is_array()) fail(key, "must be an array of texts, it is " + shown(at));
@@ -152,6 +192,24 @@ std::vector<std::string> JsonObject::texts(std::string_view key) {
     texts.push_back(item.get<std::string>());
   }
   return texts;
+}
+
+std::vector<std::pair<std::string, std::string>> JsonObject::pairs(std::string_view key) {
+  const auto& at = value(key, "an array of pairs");
+  if (!at.is_array()) fail(key, "must be an array of pairs, it is " + shown(at));
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const auto& item : at) {
+    if (item.is_array() && item.size() == 2 && item[0].is_string() && item[1].is_string()) {
+      pairs.emplace_back(item[0].get<std::string>(), item[1].get<std::string>());
+      continue;
+    }
+    const std::string text = item.is_string() ? item.get<std::string>() : "";
+    const size_t space = text.find(' ');
+    if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos)
+      fail(key, "must hold pairs of texts only, one is " + shown(item));
+    pairs.emplace_back(text.substr(0, space), text.substr(space + 1));
+  }
+  return pairs;
 }
 
 JsonObject JsonObject::object(std::string_view key) {

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/export.h"
@@ -18,13 +19,22 @@ namespace m3 {
 
 class M3_API JsonObject {
  public:
-  // The file's top-level object. Throws kNotFound; kCorrupt: no JSON object, a key that stands
-  // twice, values nested more than 64 deep, bytes that are not UTF-8, a file over 16 MiB.
-  static JsonObject read(const std::string& path);
-  // The same from a text; `path` is only named in errors.
-  static JsonObject parse(std::string_view text, const std::string& path);
+  static constexpr size_t kMostBytes = size_t{16} << 20;
 
+  // The file's top-level object. Throws kNotFound; kCorrupt: no JSON object, a key that stands
+  // twice, values nested more than 64 deep, bytes that are not UTF-8, a file over `most_bytes`.
+  static JsonObject read(const std::string& path, size_t most_bytes = kMostBytes);
+  // The same from a text; `path` is only named in errors.
+  static JsonObject parse(std::string_view text, const std::string& path,
+                          size_t most_bytes = kMostBytes);
+
+  std::vector<std::string> keys() const;
   bool contains(std::string_view key) const;
+  // Whether the key is there and not null: files of other people write null for "not set".
+  bool has_value(std::string_view key) const;
+  bool is_array(std::string_view key) const;
+  bool is_object(std::string_view key) const;
+  bool is_text(std::string_view key) const;
 
   // Each throws kCorrupt when the key is missing, of another type, or out of range; ranges include
   // both ends.
@@ -34,7 +44,10 @@ class M3_API JsonObject {
   std::string text(std::string_view key);
   std::string file_name(std::string_view key);  // a plain name: no folder, not empty
   std::vector<int64_t> integers(std::string_view key, int64_t least, int64_t most);
+  std::vector<double> numbers(std::string_view key, double least, double most);
   std::vector<std::string> texts(std::string_view key);
+  // Each an array of two texts, or one text with a space between them.
+  std::vector<std::pair<std::string, std::string>> pairs(std::string_view key);
   JsonObject object(std::string_view key);
   std::vector<JsonObject> objects(std::string_view key);
 

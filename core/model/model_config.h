@@ -13,6 +13,21 @@
 
 namespace m3 {
 
+// How rotary frequencies are stretched for contexts longer than those of pre-training.
+struct RopeScaling {
+  enum class Kind {
+    kNone,
+    kLinear,  // every frequency divided by `factor`
+    kLlama3,  // long waves divided by `factor`, short ones kept, a smooth way between
+  };
+  Kind kind = Kind::kNone;
+  double factor = 1;  // above 0
+  double low_frequency_factor =
+      1;  // the rest: kLlama3 only; waves above original_context / low are
+  double high_frequency_factor = 4;  // long, below original_context / high short; high > low > 0
+  int original_context = 8192;       // positions
+};
+
 // Shape of a Llama-family language model.
 struct LlmShape {
   int hidden = 0;             // 1..65536; width of the model
@@ -26,6 +41,10 @@ struct LlmShape {
   double rope_theta = 10000;  // 1..1e9
   double rms_epsilon = 1e-5;  // 0..1
   bool tied_head = true;      // the embedding is the head's matrix too
+  RopeScaling rope_scaling;
+  bool qkv_bias = false;  // biases of queries, keys and values,
+  bool out_bias = false;  // of attention's output,
+  bool mlp_bias = false;  // of gate, up and down
 };
 
 // A file that is not part of the model folder: found in the base-weight cache by name, told apart

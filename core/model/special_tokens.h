@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "core/export.h"
+
 namespace m3 {
 
-class SpecialTokens {
+class M3_API SpecialTokens {
  public:
   // Text and id of each. An empty text is never found.
   explicit SpecialTokens(std::vector<std::pair<std::string, int32_t>> tokens);

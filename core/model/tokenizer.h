@@ -27,11 +27,18 @@ class M3_API Tokenizer {
   virtual ~Tokenizer();
 
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;
+  // A text that stands behind other tokens of the same sequence, such as visual ones: some
+  // tokenizers put a space in front of a sequence's first word only. Most make no difference.
+  virtual std::vector<int32_t> encode_behind(std::string_view text) const { return encode(text); }
   // Special tokens are left out. May end in the middle of a character; see Utf8Stream.
   virtual std::string decode(const std::vector<int32_t>& ids) const = 0;
   virtual std::optional<int32_t> id_of(std::string_view token) const = 0;
   virtual int vocabulary() const noexcept = 0;
   virtual bool is_special(int32_t id) const noexcept = 0;
+  // What the model's training put in front of every sequence; usually one token or none.
+  virtual std::vector<int32_t> opening_ids() const { return {}; }
+  // Whether words carry their space in front, so that a text's first space is not part of it.
+  virtual bool drops_first_space() const noexcept { return false; }
 };
 
 // Throws kCorrupt (a merge of unknown tokens, an id out of range), kUnsupported (a pre-tokenizer

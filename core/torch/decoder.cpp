@@ -12,22 +12,25 @@ namespace m3 {
 
 Decoder::Decoder(const LlmShape& shape, LlamaWeights& weights, at::Device device,
                  at::ScalarType dtype, const std::function<void(double)>& on_block)
-    : shape_(shape), rope_(shape.context, shape.head_dim, shape.rope_theta, device, dtype) {
+    : shape_(shape),
+      rope_(shape.context, shape.head_dim, shape.rope_theta, device, dtype, shape.rope_scaling) {
   const at::Tensor embedding = weights.embedding();
   embedding_ = embedding.to(device, dtype);
   head_ = Linear(shape.tied_head ? embedding : weights.head(), {}, device, dtype);
   final_norm_ = weights.final_norm().to(device, dtype);
   parameters_ = embedding.numel() + final_norm_.numel();
   if (!shape.tied_head) parameters_ += head_.parameters();
-  const auto linear = [&](const at::Tensor& weight) {
-    parameters_ += weight.numel();
-    return Linear(weight, {}, device, dtype);
+  const auto linear = [&](const at::Tensor& weight, const at::Tensor& bias) {
+    Linear made(weight, bias, device, dtype);
+    parameters_ += made.parameters();
+    return made;
   };
   for (int layer = 0; layer < shape.layers; ++layer) {
     const LlamaBlock block = weights.block(layer);
-    blocks_.push_back({block.norm_attention.to(device, dtype), linear(block.qkv), linear(block.out),
-                       block.norm_mlp.to(device, dtype), linear(block.gate_up),
-                       linear(block.down)});
+    blocks_.push_back({block.norm_attention.to(device, dtype), linear(block.qkv, block.qkv_bias),
+                       linear(block.out, block.out_bias), block.norm_mlp.to(device, dtype),
+                       linear(block.gate_up, block.gate_up_bias),
+                       linear(block.down, block.down_bias)});
     parameters_ += block.norm_attention.numel() + block.norm_mlp.numel();
     on_block(static_cast<double>(layer + 1) / shape.layers);
   }

@@ -10,7 +10,7 @@
 namespace m3 {
 
 FrameEncoder::FrameEncoder(const Model& model, Scheduler& scheduler)
-    : model_(model), scheduler_(scheduler), preprocessor_(model.config.preprocess.size_px) {}
+    : model_(model), scheduler_(scheduler), preprocessor_(model.fit) {}
 
 FrameEncoder::~FrameEncoder() {
   for (Job& job : jobs_) {
@@ -57,10 +57,10 @@ void FrameEncoder::run() {
 }
 
 Tokens FrameEncoder::tokens_of(const Job& job) const {
-  const int grid = model_.config.tower.grid;
+  const int grid = model_.grid;
   const at::Tensor pixels =
-      to_pixels({&job.picture, 1}, model_.config.preprocess.size_px, model_.device, model_.dtype);
-  const at::Tensor projected = model_.projector(model_.tower(pixels))[0];
+      to_pixels({&job.picture, 1}, model_.fit.size_px, model_.device, model_.dtype, model_.pixels);
+  const at::Tensor projected = (*model_.projector)((*model_.tower)(pixels))[0];
   const int keep_grid = grid_of(job.keep_scale);
   auto storage = std::make_shared<DeviceTokens>(keep_grid, pool_square(projected, grid, keep_grid));
   return Tokens(std::move(storage), model_.ladder);

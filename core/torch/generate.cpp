@@ -28,13 +28,12 @@ Answer answer_without_text(const Ticket& ticket, Finish finish, const std::strin
   return answer;
 }
 
-Generation::Generation(std::shared_ptr<Ticket> ticket, const Tokenizer& tokenizer, int32_t end_id,
+Generation::Generation(std::shared_ptr<Ticket> ticket, const WindowLayout& layout,
                        std::vector<int32_t> prompt, const WindowSummary& window, int room,
                        std::unique_ptr<KvBranch> branch, std::shared_ptr<Conversation> conversation,
                        Done on_done)
     : ticket_(std::move(ticket)),
-      tokenizer_(tokenizer),
-      end_id_(end_id),
+      layout_(layout),
       prompt_(std::move(prompt)),
       most_new_tokens_(std::min(ticket_->question.max_new_tokens, room)),
       branch_(std::move(branch)),
@@ -54,9 +53,12 @@ Generation::Generation(std::shared_ptr<Ticket> ticket, const Tokenizer& tokenize
 bool Generation::take(std::span<const float> logits) {
   const int32_t id = sampler_.pick(logits);
   if (answer_.ttft_ms == 0) answer_.ttft_ms = milliseconds_since(ticket_->asked);
-  if (id == end_id_) return true;
+  if (layout_.ends_answer(id)) return true;
+  std::string text = layout_.tokenizer().decode({id});
+  const bool first = answer_.ids.empty();
+  if (first && layout_.tokenizer().drops_first_space() && text.starts_with(' ')) text.erase(0, 1);
   answer_.ids.push_back(id);
-  show(stops_.push(characters_.push(tokenizer_.decode({id}))));
+  show(stops_.push(characters_.push(text)));
   if (stops_.found()) return true;
   if (static_cast<int>(answer_.ids.size()) < most_new_tokens_) return false;
   outcome_ = Finish::kLength;

@@ -16,10 +16,10 @@
 #include "core/engine.h"
 #include "core/model/sampler.h"
 #include "core/model/stop_strings.h"
-#include "core/model/tokenizer.h"
 #include "core/torch/conversation.h"
 #include "core/torch/kv_cache.h"
 #include "core/torch/stream_window.h"
+#include "core/window_layout.h"
 
 namespace m3 {
 
@@ -42,10 +42,10 @@ class Generation {
  public:
   using Done = std::function<void(const Ticket&, Answer)>;
 
-  // The tokenizer is borrowed. `branch` holds the window; `prompt` are the question's ids; at most
+  // The layout is borrowed. `branch` holds the window; `prompt` are the question's ids; at most
   // `room` tokens fit behind them. The branch goes back to `conversation`, when there is one.
   // `on_done` is called once, last.
-  Generation(std::shared_ptr<Ticket> ticket, const Tokenizer& tokenizer, int32_t end_id,
+  Generation(std::shared_ptr<Ticket> ticket, const WindowLayout& layout,
              std::vector<int32_t> prompt, const WindowSummary& window, int room,
              std::unique_ptr<KvBranch> branch, std::shared_ptr<Conversation> conversation,
              Done on_done);
@@ -72,8 +72,7 @@ class Generation {
   void show(const std::string& text);
 
   const std::shared_ptr<Ticket> ticket_;
-  const Tokenizer& tokenizer_;
-  const int32_t end_id_;
+  const WindowLayout& layout_;
   const std::vector<int32_t> prompt_;
   const int most_new_tokens_;
   std::unique_ptr<KvBranch> branch_;

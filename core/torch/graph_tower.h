@@ -13,11 +13,12 @@
 #include "core/model/model_config.h"
 #include "core/torch/convolution.h"
 #include "core/torch/graph_reader.h"
+#include "core/torch/vision.h"
 #include "core/torch/weights.h"
 
 namespace m3 {
 
-class GraphTower {
+class GraphTower final : public VisionTower {
  public:
   // Throws kNotFound, kCorrupt (naming the file and what is wrong).
   GraphTower(const std::string& graph_path, TensorSource& weights, const TowerConfig& config,
@@ -25,9 +26,9 @@ class GraphTower {
 
   // pixels: [B, 3, size, size], 0..255, channels-last, of the tower's device and dtype -> [B, grid
   // * grid, features]
-  at::Tensor operator()(const at::Tensor& pixels) const;
+  at::Tensor operator()(const at::Tensor& pixels) const override;
 
-  int64_t parameters() const noexcept { return parameters_; }
+  int64_t parameters() const noexcept override { return parameters_; }
 
  private:
   struct Step {

@@ -56,6 +56,58 @@ class GgufLlama final : public LlamaWeights {
   const LlmShape shape_;
 };
 
+class NamedLlama final : public LlamaWeights {
+ public:
+  NamedLlama(TensorSource& tensors, const LlmShape& shape) : tensors_(tensors), shape_(shape) {}
+
+  at::Tensor embedding() override {
+    return tensors_.take("language_model.embed_tokens.weight", {shape_.vocabulary, shape_.hidden});
+  }
+  at::Tensor final_norm() override {
+    return tensors_.take("language_model.norm.weight", {shape_.hidden});
+  }
+  at::Tensor head() override {
+    return tensors_.take("lm_head.weight", {shape_.vocabulary, shape_.hidden});
+  }
+
+  LlamaBlock block(int layer) override {
+    const std::string prefix = "language_model.layers." + std::to_string(layer) + ".";
+    const int64_t hidden = shape_.hidden;
+    const int64_t inner = shape_.intermediate;
+    const int64_t q_rows = int64_t{shape_.heads} * shape_.head_dim;
+    const int64_t kv_rows = int64_t{shape_.kv_heads} * shape_.head_dim;
+    const auto weight = [&](const char* name, const Shape& shape) {
+      return tensors_.take(prefix + name + ".weight", shape);
+    };
+    const auto bias = [&](const char* name, int64_t rows) {
+      return tensors_.take(prefix + name + ".bias", {rows});
+    };
+    LlamaBlock block{
+        weight("input_layernorm", {hidden}),
+        at::cat({weight("self_attn.q_proj", {q_rows, hidden}),
+                 weight("self_attn.k_proj", {kv_rows, hidden}),
+                 weight("self_attn.v_proj", {kv_rows, hidden})}),
+        weight("self_attn.o_proj", {hidden, q_rows}),
+        weight("post_attention_layernorm", {hidden}),
+        at::cat({weight("mlp.gate_proj", {inner, hidden}), weight("mlp.up_proj", {inner, hidden})}),
+        weight("mlp.down_proj", {hidden, inner})};
+    if (shape_.qkv_bias) {
+      block.qkv_bias = at::cat({bias("self_attn.q_proj", q_rows), bias("self_attn.k_proj", kv_rows),
+                                bias("self_attn.v_proj", kv_rows)});
+    }
+    if (shape_.out_bias) block.out_bias = bias("self_attn.o_proj", hidden);
+    if (shape_.mlp_bias) {
+      block.gate_up_bias = at::cat({bias("mlp.gate_proj", inner), bias("mlp.up_proj", inner)});
+      block.down_bias = bias("mlp.down_proj", hidden);
+    }
+    return block;
+  }
+
+ private:
+  TensorSource& tensors_;
+  const LlmShape shape_;
+};
+
 class RandomLlama final : public LlamaWeights {
  public:
   RandomLlama(const LlmShape& shape, RandomSource& random) : shape_(shape), random_(random) {}
@@ -72,12 +124,17 @@ class RandomLlama final : public LlamaWeights {
     const int64_t hidden = shape_.hidden;
     const int64_t heads = int64_t{shape_.heads} * shape_.head_dim;
     const int64_t rows = heads + int64_t{2} * shape_.kv_heads * shape_.head_dim;
-    return {at::ones({hidden}),
-            matrix(rows, hidden, 1),
-            matrix(hidden, heads, kWeightOfBlocks),
-            at::ones({hidden}),
-            matrix(int64_t{2} * shape_.intermediate, hidden, 1),
-            matrix(hidden, shape_.intermediate, kWeightOfBlocks)};
+    const int64_t inner = shape_.intermediate;
+    LlamaBlock block{
+        at::ones({hidden}), matrix(rows, hidden, 1),      matrix(hidden, heads, kWeightOfBlocks),
+        at::ones({hidden}), matrix(2 * inner, hidden, 1), matrix(hidden, inner, kWeightOfBlocks)};
+    if (shape_.qkv_bias) block.qkv_bias = random_.take({}, {rows});
+    if (shape_.out_bias) block.out_bias = random_.take({}, {hidden});
+    if (shape_.mlp_bias) {
+      block.gate_up_bias = random_.take({}, {2 * inner});
+      block.down_bias = random_.take({}, {hidden});
+    }
+    return block;
   }
 
  private:
@@ -179,6 +236,10 @@ LlmShape read_llama_shape(const Gguf& file) {
 
 std::unique_ptr<LlamaWeights> llama_from_gguf(const Gguf& file, const LlmShape& shape) {
   return std::make_unique<GgufLlama>(file, shape);
+}
+
+std::unique_ptr<LlamaWeights> llama_from_tensors(TensorSource& tensors, const LlmShape& shape) {
+  return std::make_unique<NamedLlama>(tensors, shape);
 }
 
 std::unique_ptr<LlamaWeights> random_llama(const LlmShape& shape, RandomSource& random) {

@@ -21,6 +21,11 @@ struct LlamaBlock {
   at::Tensor norm_mlp;  // [hidden]
   at::Tensor gate_up;   // rows of gate, then up
   at::Tensor down;
+  // In the order of the rows above; undefined where the shape has none.
+  at::Tensor qkv_bias;
+  at::Tensor out_bias;
+  at::Tensor gate_up_bias;
+  at::Tensor down_bias;
 };
 
 class LlamaWeights {
@@ -38,6 +43,10 @@ LlmShape read_llama_shape(const Gguf& file);
 
 // `file` is borrowed.
 std::unique_ptr<LlamaWeights> llama_from_gguf(const Gguf& file, const LlmShape& shape);
+
+// Tensors language_model.* and lm_head.weight in the names of core/model/checkpoint.h; `tensors` is
+// borrowed.
+std::unique_ptr<LlamaWeights> llama_from_tensors(TensorSource& tensors, const LlmShape& shape);
 
 // Random weights whose logits have a standard deviation of about 3.
 std::unique_ptr<LlamaWeights> random_llama(const LlmShape& shape, RandomSource& random);

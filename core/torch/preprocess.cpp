@@ -2,7 +2,9 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/tensor.h>
 
+#include <array>
 #include <utility>
 
 namespace m3 {
@@ -20,17 +22,17 @@ bool take_last(std::vector<T>& from, T& into) {
 
 PictureBytes Preprocessor::run(const FrameView& frame) {
   PictureBytes bytes;
-  std::unique_ptr<RgbResizer> resizer;
+  std::unique_ptr<PictureFitter> fitter;
   {
     const std::scoped_lock lock(mutex_);
     take_last(buffers_, bytes);
-    take_last(resizers_, resizer);
+    take_last(fitters_, fitter);
   }
-  if (!resizer) resizer = std::make_unique<RgbResizer>();
-  bytes.resize(size_t{3} * size_px_ * size_px_);
-  resizer->run(frame, size_px_, size_px_, bytes);
+  if (!fitter) fitter = std::make_unique<PictureFitter>();
+  bytes.resize(size_t{3} * static_cast<size_t>(fit_.size_px) * static_cast<size_t>(fit_.size_px));
+  fitter->run(frame, fit_, bytes);
   const std::scoped_lock lock(mutex_);
-  resizers_.push_back(std::move(resizer));
+  fitters_.push_back(std::move(fitter));
   return bytes;
 }
 
@@ -40,10 +42,11 @@ void Preprocessor::recycle(PictureBytes bytes) {
 }
 
 at::Tensor to_pixels(std::span<const PictureBytes> pictures, int64_t size_px, at::Device device,
-                     at::ScalarType dtype) {
+                     at::ScalarType dtype, const std::optional<PixelScale>& scale) {
   at::Tensor pixels =
       at::empty({static_cast<int64_t>(pictures.size()), 3, size_px, size_px},
-                at::TensorOptions().device(device).dtype(dtype), at::MemoryFormat::ChannelsLast);
+                at::TensorOptions().device(device).dtype(scale ? at::kFloat : dtype),
+                at::MemoryFormat::ChannelsLast);
   for (size_t i = 0; i < pictures.size(); ++i) {
     // Never written to: from_blob has no form for constant memory.
     auto* data = const_cast<uint8_t*>(pictures[i].data());
@@ -51,7 +54,16 @@ at::Tensor to_pixels(std::span<const PictureBytes> pictures, int64_t size_px, at
         at::from_blob(data, {size_px, size_px, 3}, at::TensorOptions().dtype(at::kByte))
             .permute({2, 0, 1}));
   }
-  return pixels;
+  if (!scale) return pixels;
+  const auto channels = [&](const std::array<double, 3>& values) {
+    return at::tensor(at::ArrayRef<double>(values), at::TensorOptions().dtype(at::kFloat))
+        .view({3, 1, 1})
+        .to(device);
+  };
+  return pixels.mul_(scale->rescale)
+      .sub_(channels(scale->mean))
+      .div_(channels(scale->std))
+      .to(dtype);
 }
 
 }  // namespace m3

@@ -9,11 +9,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "core/frame.h"
-#include "core/resample.h"
+#include "core/model/llava_config.h"
+#include "core/picture_fit.h"
 
 namespace m3 {
 
@@ -21,22 +23,23 @@ using PictureBytes = std::vector<uint8_t>;  // [size, size, 3], RGB
 
 class Preprocessor {
  public:
-  explicit Preprocessor(int size_px) : size_px_(size_px) {}
+  explicit Preprocessor(const PictureFit& fit) : fit_(fit) {}
 
   // Throws kInvalidArgument, kUnsupported. Give the buffer back with recycle().
   PictureBytes run(const FrameView& frame);
   void recycle(PictureBytes bytes);
 
  private:
-  const int size_px_;
+  const PictureFit fit_;
   std::mutex mutex_;
   std::vector<PictureBytes> buffers_;  // guarded by mutex_
-  std::vector<std::unique_ptr<RgbResizer>>
-      resizers_;  // guarded by mutex_; one for each thread that is in run()
+  std::vector<std::unique_ptr<PictureFitter>>
+      fitters_;  // guarded by mutex_; one for each thread that is in run()
 };
 
-// [B] pictures -> [B, 3, size, size], 0..255, channels-last.
+// [B] pictures -> [B, 3, size, size], channels-last: the bytes as they are, 0..255, or with `scale`
+// as it says, computed in float32.
 at::Tensor to_pixels(std::span<const PictureBytes> pictures, int64_t size_px, at::Device device,
-                     at::ScalarType dtype);
+                     at::ScalarType dtype, const std::optional<PixelScale>& scale = {});
 
 }  // namespace m3

@@ -1,20 +1,42 @@
 #include "core/torch/rope.h"
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/clamp.h>
 #include <ATen/ops/cos.h>
+#include <ATen/ops/div.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/outer.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/sin.h>
 
+#include <cmath>
+
 namespace m3 {
+namespace {
+
+// frequencies: [head_dim / 2], radians a position.
+at::Tensor stretched(const at::Tensor& frequencies, const RopeScaling& scaling) {
+  if (scaling.kind == RopeScaling::Kind::kNone) return frequencies;
+  const at::Tensor slow = frequencies.div(scaling.factor);
+  if (scaling.kind == RopeScaling::Kind::kLinear) return slow;
+  // Llama 3 (Hugging Face's _compute_llama3_parameters): turns within the original context say
+  // whether a wave is short.
+  const at::Tensor turns = frequencies.mul(scaling.original_context / (2 * M_PI));
+  const at::Tensor share = turns.sub(scaling.low_frequency_factor)
+                               .div(scaling.high_frequency_factor - scaling.low_frequency_factor)
+                               .clamp(0, 1);
+  return slow.mul(share.neg().add(1)).add_(frequencies.mul(share));
+}
+
+}  // namespace
 
 Rope::Rope(int64_t positions, int64_t head_dim, double theta, at::Device device,
-           at::ScalarType dtype) {
+           at::ScalarType dtype, const RopeScaling& scaling) {
   const auto options = at::TensorOptions().dtype(at::kFloat);
   const at::Tensor frequencies =
       at::pow(theta, at::arange(0, head_dim, 2, options).div(static_cast<double>(head_dim)).neg());
-  const at::Tensor angles = at::outer(at::arange(positions, options), frequencies);
+  const at::Tensor angles =
+      at::outer(at::arange(positions, options), stretched(frequencies, scaling));
   cos_ = angles.cos().to(device, dtype);
   sin_ = angles.sin().to(device, dtype);
 }

@@ -6,12 +6,15 @@
 
 #include <cstdint>
 
+#include "core/model/model_config.h"
+
 namespace m3 {
 
 class Rope {
  public:
   // Tables for positions 0..positions-1, computed in float32 as the reference does, then cast.
-  Rope(int64_t positions, int64_t head_dim, double theta, at::Device device, at::ScalarType dtype);
+  Rope(int64_t positions, int64_t head_dim, double theta, at::Device device, at::ScalarType dtype,
+       const RopeScaling& scaling = {});
 
   // Turns x [..., rows, head_dim] to positions first, first+1, ... into `out` of the same shape,
   // which must not overlap x.

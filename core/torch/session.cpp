@@ -259,7 +259,8 @@ void TorchSession::start_in_conversation(const std::shared_ptr<Ticket>& ticket) 
   std::vector<int32_t> prompt;
   if (conversation->branch) {
     prompt = conversation->unread;
-    prompt.push_back(model_.layout.end_id());
+    const std::vector<int32_t> closing = model_.layout.closing_ids();
+    prompt.insert(prompt.end(), closing.begin(), closing.end());
   } else {
     conversation->window = window_.summary();
     conversation->unread.clear();
@@ -298,13 +299,12 @@ void TorchSession::generate(const std::shared_ptr<Ticket>& ticket, std::vector<i
                             std::unique_ptr<KvBranch> branch, const WindowSummary& window,
                             const std::shared_ptr<Conversation>& conversation) {
   const int room = room_behind(window, branch->rows(), prompt.size());
-  answerer_.start(
-      std::make_unique<Generation>(ticket, model_.layout.tokenizer(), model_.layout.end_id(),
-                                   std::move(prompt), window, room, std::move(branch), conversation,
-                                   [this, conversation](const Ticket& done_ticket, Answer answer) {
-                                     if (conversation) go_on(*conversation);
-                                     done(done_ticket, std::move(answer));
-                                   }));
+  answerer_.start(std::make_unique<Generation>(
+      ticket, model_.layout, std::move(prompt), window, room, std::move(branch), conversation,
+      [this, conversation](const Ticket& done_ticket, Answer answer) {
+        if (conversation) go_on(*conversation);
+        done(done_ticket, std::move(answer));
+      }));
 }
 
 std::shared_ptr<Conversation> TorchSession::conversation_of(const std::string& name) {

@@ -13,6 +13,7 @@
 #include "core/torch/answerer.h"
 #include "core/torch/border.h"
 #include "core/torch/encoder.h"
+#include "core/torch/memory_check.h"
 #include "core/torch/memory_pool.h"
 #include "core/torch/model.h"
 #include "core/torch/scheduler.h"
@@ -86,6 +87,11 @@ class TorchEngine final : public Engine {
   std::unique_ptr<Session> create_session(const SessionOptions& options) override {
     check(options);
     return at_border("opening a session", [&] {
+      const Model& model = core_->model();
+      const ModelInfo& info = model.info;
+      const int usual = info.trained_visual_tokens > 0 ? info.trained_visual_tokens : 1024;
+      check_window_fits(options.window_tokens > 0 ? options.window_tokens : usual,
+                        info.kv_bytes_per_token, info.context_tokens, model.device, model.dtype);
       const c10::InferenceMode inference;
       return std::make_unique<TorchSession>(core_, core_->model(), core_->scheduler(),
                                             core_->answerer(), options);

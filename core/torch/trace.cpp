@@ -34,11 +34,11 @@ TraceTensor id_tensor(const std::string& name, const std::vector<int32_t>& ids) 
 }
 
 at::Tensor pixels_of(const Model& model, const TraceRequest& request) {
-  const int64_t size = model.config.preprocess.size_px;
+  const int64_t size = model.fit.size_px;
   if (!request.pixel_values) {
-    Preprocessor preprocessor(static_cast<int>(size));
+    Preprocessor preprocessor(model.fit);
     const PictureBytes bytes = preprocessor.run(*request.picture);
-    return to_pixels({&bytes, 1}, size, model.device, model.dtype);
+    return to_pixels({&bytes, 1}, size, model.device, model.dtype, model.pixels);
   }
   const TraceTensor& given = *request.pixel_values;
   if (given.shape != std::vector<int64_t>{1, 3, size, size} ||
@@ -64,6 +64,18 @@ TraceTensor times(const std::string& name, int runs, Work&& work) {
     times.values.push_back(taken.count());
   }
   return times;
+}
+
+// A raw prompt's first text, behind what opens every sequence unless the text says so itself.
+std::vector<int32_t> opened(const Tokenizer& tokenizer, std::string_view text) {
+  std::vector<int32_t> ids = tokenizer.encode(text);
+  const std::vector<int32_t> opening = tokenizer.opening_ids();
+  if (!std::equal(
+          opening.begin(), opening.end(), ids.begin(),
+          ids.begin() + static_cast<std::ptrdiff_t>(std::min(opening.size(), ids.size())))) {
+    ids.insert(ids.begin(), opening.begin(), opening.end());
+  }
+  return ids;
 }
 
 // The sequence in pieces as the model's layout has them, each with the rule of attention that holds
@@ -137,16 +149,17 @@ std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& reque
   at::Tensor visual;  // [scale, hidden]
   if (has_picture) {
     const at::Tensor pixels = pixels_of(model, request);
-    const at::Tensor features = model.tower(pixels);
-    const at::Tensor projected = model.projector(features);
-    visual = pool_square(projected[0], model.config.tower.grid, grid_of(scale));
+    const at::Tensor features = (*model.tower)(pixels);
+    const at::Tensor projected = (*model.projector)(features);
+    visual = pool_square(projected[0], model.grid, grid_of(scale));
     trace.push_back(float_tensor("pixel_values", pixels));
     trace.push_back(float_tensor("tower", features));
     trace.push_back(float_tensor("projected", projected));
     trace.push_back(float_tensor("pooled", visual));
     if (request.time_runs > 0) {
-      trace.push_back(times("tower_ms", request.time_runs, [&] { model.tower(pixels); }));
-      trace.push_back(times("projector_ms", request.time_runs, [&] { model.projector(features); }));
+      trace.push_back(times("tower_ms", request.time_runs, [&] { (*model.tower)(pixels); }));
+      trace.push_back(
+          times("projector_ms", request.time_runs, [&] { (*model.projector)(features); }));
     }
   }
 
@@ -173,16 +186,22 @@ std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& reque
                   has_picture ? "a raw prompt needs <image> where the picture belongs"
                               : "the raw prompt has <image>, but no picture was given");
     }
-    const auto encode = [&](std::string_view text) { return layout.tokenizer().encode(text); };
+    const Tokenizer& tokenizer = layout.tokenizer();
+    const std::vector<int32_t> before = opened(tokenizer, prompt.substr(0, mark));
     at::Tensor rows;
     if (has_picture) {
-      rows = with_picture(encode(prompt.substr(0, mark)));
-      rows = at::cat({rows, text_rows(encode(prompt.substr(mark + kPictureMark.size())))});
+      const std::string_view rest = prompt.substr(mark + kPictureMark.size());
+      rows = with_picture(before);
+      rows = at::cat({rows, text_rows(tokenizer.encode_behind(rest))});
     } else {
-      rows = text_rows(encode(prompt));
+      rows = text_rows(before);
     }
     if (rows.size(0) == 0) throw Error(ErrorCode::kInvalidArgument, "the raw prompt is empty");
     logits = run.branch(rows);
+  } else if (layout.attention() == Attention::kCausal) {
+    at::Tensor rows = text_rows(layout.prefix_ids({}));
+    if (has_picture) rows = at::cat({rows, with_picture(layout.marker_ids(kNoTime))});
+    logits = run.branch(at::cat({rows, text_rows(layout.question_ids(request.prompt))}));
   } else {
     run.part_of_window(text_rows(layout.prefix_ids({})));
     if (has_picture) run.part_of_window(with_picture(layout.marker_ids(kNoTime)));
@@ -191,7 +210,9 @@ std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& reque
   trace.push_back(id_tensor("input_ids", ids));
   trace.push_back(float_tensor("logits", logits));
 
-  const int64_t known = layout.tokenizer().vocabulary();
+  // Rows that no token belongs to are padding. References of the LLaVA family pick from them too.
+  const int64_t known = layout.attention() == Attention::kCausal ? decoder.shape().vocabulary
+                                                                 : layout.tokenizer().vocabulary();
   Sampler sampler({});
   std::vector<int32_t> generated;
   at::Tensor last = logits.narrow(0, logits.size(0) - 1, 1);
@@ -199,7 +220,7 @@ std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& reque
          static_cast<int64_t>(ids.size() + generated.size()) < context) {
     const at::Tensor row = last.narrow(1, 0, known).to(at::kCPU, at::kFloat).contiguous();
     const int32_t id = sampler.pick({row.const_data_ptr<float>(), static_cast<size_t>(known)});
-    if (id == layout.end_id()) break;
+    if (layout.ends_answer(id)) break;
     generated.push_back(id);
     last = run.next(id);
   }

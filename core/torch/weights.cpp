@@ -43,6 +43,14 @@ at::Tensor SafetensorsSource::take(const std::string& name, const Shape& shape) 
   return tensor;
 }
 
+at::Tensor CheckpointSource::take(const std::string& name, const Shape& shape) {
+  const TensorView& view = checkpoint_.at(name);
+  check_shape(checkpoint_.path_of(name), name, view.shape, shape);
+  at::Tensor tensor = empty_float(shape);
+  to_float(view, floats_of(tensor));
+  return tensor;
+}
+
 at::Tensor GgufSource::take(const std::string& name, const Shape& shape) {
   const GgufTensor& found = file_.tensor(name);
   check_shape(file_.path(), name, found.shape, shape);

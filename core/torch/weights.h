@@ -6,8 +6,10 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/model/checkpoint.h"
 #include "core/model/gguf.h"
 #include "core/model/safetensors.h"
 
@@ -40,6 +42,17 @@ class GgufSource final : public TensorSource {
 
  private:
   const Gguf& file_;
+};
+
+class CheckpointSource final : public TensorSource {
+ public:
+  explicit CheckpointSource(Checkpoint checkpoint) : checkpoint_(std::move(checkpoint)) {}
+  at::Tensor take(const std::string& name, const Shape& shape) override;
+
+  const Checkpoint& checkpoint() const noexcept { return checkpoint_; }
+
+ private:
+  Checkpoint checkpoint_;
 };
 
 // Seeded uniform numbers around 0. Their spread keeps signals of about the same size from layer to

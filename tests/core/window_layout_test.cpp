@@ -54,7 +54,7 @@ TEST(WindowLayout, APrefixTakesAnotherSystemPrompt) {
   EXPECT_EQ(layout().prefix_ids(""), layout().prefix_ids("Answer questions about what you see."));
 }
 
-TEST(WindowLayout, AnAnswerEndsAtTheTemplatesEnd) { EXPECT_EQ(layout().end_id(), kImEnd); }
+TEST(WindowLayout, AnAnswerEndsAtTheTemplatesEnd) { EXPECT_TRUE(layout().ends_answer(kImEnd)); }
 
 TEST(WindowLayout, RefusesAnEndThatIsNoToken) {
   ChatTemplate strange = chat();

@@ -90,7 +90,7 @@ TEST_F(TorchQuestions, AConversationIsOneSequenceOfAllThatWasSaid) {
   const WindowLayout& layout = test::tiny_model().layout;
   std::vector<int32_t> sequence;
   for (const char* text : {"What?", "Why?", "How?"}) {
-    if (!sequence.empty()) sequence.push_back(layout.end_id());
+    if (!sequence.empty()) sequence.push_back(layout.closing_ids().at(0));
     const std::vector<int32_t> question = layout.question_ids(text);
     sequence.insert(sequence.end(), question.begin(), question.end());
     const Answer said = answer(session->ask(in_conversation(text), sink_));

@@ -12,6 +12,9 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/model/model_config.h"
+#include "core/torch/adapter_projector.h"
+#include "core/torch/graph_tower.h"
 #include "tests/support/error_of.h"
 #include "tests/torch/plain_llama.h"
 #include "tests/torch/tiny_model.h"
@@ -53,10 +56,11 @@ const test::PlainLlama& plain_llama() {
     const Model& model = tiny_model();
     // The tiny model's random numbers are drawn for tower and projector first.
     RandomSource random(7);
-    GraphTower(model.config.folder + "/" + model.config.tower.graph, random, model.config.tower,
-               model.config.preprocess.size_px, at::kCPU, at::kFloat);
-    Projector(random, model.config.tower.features, model.config.projector.hidden, 64, 36, at::kCPU,
-              at::kFloat);
+    const ModelConfig config = read_model_config(M3_TINY_MODEL);
+    GraphTower(config.folder + "/" + config.tower.graph, random, config.tower,
+               config.preprocess.size_px, at::kCPU, at::kFloat);
+    AdapterProjector(random, config.tower.features, config.projector.hidden, 64, 36, at::kCPU,
+                     at::kFloat);
     return test::PlainLlama(model.decoder.shape(), *random_llama(model.decoder.shape(), random));
   }();
   return plain;

@@ -4,8 +4,6 @@
 #include <sys/resource.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <string>
 #include <system_error>
 
 namespace m3::tools {
@@ -28,18 +26,6 @@ int64_t peak_rss_mb() {
   rusage usage{};
   if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
   return int64_t{usage.ru_maxrss} * 1024 / 1'000'000;
-}
-
-int64_t available_memory_bytes() {
-  std::ifstream file("/proc/meminfo");
-  std::string key;
-  int64_t kib = 0;
-  std::string unit;
-  while (file >> key >> kib) {
-    if (key == "MemAvailable:") return kib * 1024;
-    std::getline(file, unit);
-  }
-  return 0;
 }
 
 std::filesystem::path executable_folder() {

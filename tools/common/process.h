@@ -14,9 +14,6 @@ void tune_process();
 // The most memory that was resident at once, in units of 10^6 bytes.
 int64_t peak_rss_mb();
 
-// Memory that could be had without swapping, in bytes; 0: not known.
-int64_t available_memory_bytes();
-
 // The folder that holds the running program.
 std::filesystem::path executable_folder();
 

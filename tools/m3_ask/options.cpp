@@ -254,7 +254,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
            "Name of the budget that several streams share; default: none")
       ->group(tokens)
       ->type_name("NAME");
-  properties.add("keep-scale", keep_scale, "Finest scale kept of a frame; default: 144")
+  properties
+      .add("keep-scale", keep_scale,
+           "Finest scale kept of a frame; default: 144, or the scale where that is more")
       ->group(tokens)
       ->type_name("N")
       ->check(whole_number(1, 1 << 20));
@@ -324,6 +326,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   if (scale != "auto") options.scale = std::stoi(scale);
   options.question.deadline_ms = static_cast<int64_t>(std::ceil(deadline * 1000));
   options.element_properties = properties.given();
+  // A scale that is asked for is kept.
+  if (keep_scale == 0 && options.scale > EncodeRequest().keep_scale)
+    options.element_properties.emplace_back("keep-scale", scale);
   return options;
 }
 

@@ -9,10 +9,12 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/machine_memory.h"
+#include "core/model/checkpoint.h"
 #include "core/model/gguf.h"
+#include "core/model/llava_config.h"
 #include "core/model/model_config.h"
 #include "core/model/safetensors.h"
-#include "tools/common/process.h"
 
 namespace m3::inspect {
 namespace {
@@ -127,6 +129,61 @@ ModelInfo info_of(const ModelConfig& config) {
   return info;
 }
 
+int64_t parameters_of(const LlavaConfig& config) {
+  const int64_t hidden = config.tower.hidden;
+  const int64_t layer = 4 * hidden * hidden + 2 * hidden * config.tower.intermediate;
+  const int64_t patches = hidden * 3 * config.tower.patch_px * config.tower.patch_px;
+  const int64_t projector = int64_t{config.llm.hidden} * (config.features() + config.llm.hidden);
+  return parameters_of(config.llm) + config.tower.layers * layer + patches + projector;
+}
+
+ModelInfo info_of(const LlavaConfig& config) {
+  ModelInfo info;
+  info.name = config.name;
+  info.family = "llava";
+  const std::string side = std::to_string(config.tower.grid());
+  info.tower = "CLIP ViT, " + std::to_string(config.tower.layers) + " layers of " +
+               std::to_string(config.tower.hidden) + ", " + side + "x" + side + " patches at " +
+               std::to_string(config.tower.image_px) + " px";
+  info.projector = "two layers, " + std::to_string(config.features()) + " to " +
+                   std::to_string(config.llm.hidden);
+  info.llm = phrase(config.llm);
+  info.embedding_dim = config.llm.hidden;
+  info.context_tokens = config.llm.context;
+  info.kv_bytes_per_token =
+      int64_t{2} * config.llm.layers * config.llm.kv_heads * config.llm.head_dim * 4;
+  info.attention = "causal";
+  info.ladder = config.ladder;
+  info.layout_version = kLayoutVersion;
+  info.parameters = parameters_of(config);
+  return info;
+}
+
+// One part for all files of weights, and one for the tokenizer.
+std::vector<ModelPart> look_at_parts(const LlavaConfig& config) {
+  ModelPart weights{.name = "weights"};
+  try {
+    const Checkpoint checkpoint = Checkpoint::open(config.folder);
+    weights.path = config.folder;
+    for (const Safetensors& file : checkpoint.files()) weights.bytes += file_bytes(file.path());
+    weights.parameters = checkpoint.parameters();
+  } catch (const Error& error) {
+    weights.problem = error.what();
+  }
+  ModelPart tokenizer{.name = "tokenizer"};
+  for (const char* name : {"tokenizer.json", "tokenizer.model"}) {
+    const auto path = (std::filesystem::path(config.folder) / name).string();
+    if (!tokenizer.path.empty() || file_bytes(path) == 0) continue;
+    tokenizer.path = path;
+    tokenizer.bytes = file_bytes(path);
+  }
+  if (tokenizer.path.empty()) {
+    tokenizer.problem =
+        config.folder + ": holds neither tokenizer.json nor tokenizer.model; one of them is needed";
+  }
+  return {weights, tokenizer};
+}
+
 // Windows that people ask about: the trained one, the usual one, and all that the context holds.
 std::set<int> windows_of(const ModelInfo& info) {
   std::set<int> windows = {kWindowWithoutTraining};
@@ -163,7 +220,12 @@ ModelReport report_fake(const EngineOptions& options) {
 ModelReport report_random(const std::string& model) {
   ModelReport report;
   report.source = model.substr(kRandom.size());
-  const ModelConfig config = read_model_config(report.source.substr(0, report.source.find(',')));
+  const std::string path = report.source.substr(0, report.source.rfind(','));
+  if (is_llava_config(path)) {
+    report.info = info_of(read_llava_config(path));
+    return report;
+  }
+  const ModelConfig config = read_model_config(path);
   report.info = info_of(config);
   if (config.llm) report.info.parameters = parameters_of(*config.llm);
   return report;
@@ -171,7 +233,15 @@ ModelReport report_random(const std::string& model) {
 
 ModelReport report_folder(const std::string& model) {
   ModelReport report;
-  const ModelConfig config = read_model_config(find_model(model));
+  const std::string path = find_model(model);
+  if (is_llava_config(path)) {
+    const LlavaConfig config = read_llava_config(path);
+    report.source = config.folder;
+    report.info = info_of(config);
+    report.parts = look_at_parts(config);
+    return report;
+  }
+  const ModelConfig config = read_model_config(path);
   report.source = config.folder;
   report.info = info_of(config);
   report.parts = look_at_parts(config);
@@ -193,7 +263,7 @@ ModelReport report_model(const EngineOptions& options) {
   ModelReport report = options.model.starts_with(kFake)     ? report_fake(options)
                        : options.model.starts_with(kRandom) ? report_random(options.model)
                                                             : report_folder(options.model);
-  report.free_bytes = tools::available_memory_bytes();
+  report.free_bytes = free_memory_bytes();
   if (report.info.parameters > 0) report.needs = needs_of(report.info, report.free_bytes);
   return report;
 }

@@ -1,4 +1,4 @@
-#include "core/torch/projector.h"
+#include "core/torch/adapter_projector.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
@@ -7,7 +7,7 @@
 
 namespace m3 {
 
-Projector::Projector(TensorSource& weights, int64_t features, int64_t hidden, int64_t width,
+AdapterProjector::AdapterProjector(TensorSource& weights, int64_t features, int64_t hidden, int64_t width,
                      int64_t cells, at::Device device, at::ScalarType dtype) {
   const auto take = [&](const char* name, const Shape& shape) {
     const at::Tensor tensor = weights.take(name, shape);
@@ -31,7 +31,7 @@ Projector::Projector(TensorSource& weights, int64_t features, int64_t hidden, in
                    .to(device, dtype);
 }
 
-at::Tensor Projector::operator()(const at::Tensor& features) const {
+at::Tensor AdapterProjector::operator()(const at::Tensor& features) const {
   const int64_t batch = features.size(0);
   const int64_t cells = place_hidden_.size(0);
   const int64_t hidden = place_hidden_.size(1);

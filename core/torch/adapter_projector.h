@@ -1,4 +1,4 @@
-// Projector: a tower's features to the LLM's width: y = L x' + F2 gelu(F1 x' + place_hidden) +
+// AdapterProjector: a tower's features to the LLM's width: y = L x' + F2 gelu(F1 x' + place_hidden) +
 // place_out with x' = (x - mean) * scale, where the two place tables are by cell. Standardising and
 // biases are folded into the matrices and tables at load. Threads: immutable; safe from any thread.
 #pragma once
@@ -8,20 +8,21 @@
 #include <cstdint>
 
 #include "core/torch/linear.h"
+#include "core/torch/vision.h"
 #include "core/torch/weights.h"
 
 namespace m3 {
 
-class Projector {
+class AdapterProjector final : public Projector {
  public:
   // Tensors proj.*; cells: of one picture.
-  Projector(TensorSource& weights, int64_t features, int64_t hidden, int64_t width, int64_t cells,
+  AdapterProjector(TensorSource& weights, int64_t features, int64_t hidden, int64_t width, int64_t cells,
             at::Device device, at::ScalarType dtype);
 
   // features: [B, cells, features] -> [B, cells, width]
-  at::Tensor operator()(const at::Tensor& features) const;
+  at::Tensor operator()(const at::Tensor& features) const override;
 
-  int64_t parameters() const noexcept { return parameters_; }
+  int64_t parameters() const noexcept override { return parameters_; }
 
  private:
   Linear into_;              // features -> hidden + width: F1 and L as one matrix

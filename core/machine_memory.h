@@ -1,0 +1,14 @@
+// How much memory this process may still take. Threads: free functions, safe from any thread.
+#pragma once
+
+#include <cstdint>
+
+#include "core/export.h"
+
+namespace m3 {
+
+// Bytes that could be had without swapping: the machine's, or less where a control group limits the
+// process. 0: not known.
+M3_API int64_t free_memory_bytes();
+
+}  // namespace m3

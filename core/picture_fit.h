@@ -1,0 +1,46 @@
+// PictureFit: how a frame of any shape becomes the square picture that a vision tower takes, and
+// PictureFitter, which does it. Resizing is Pillow's bicubic (core/resample.h); sizes and offsets
+// are those of Hugging Face's image processors.
+//
+// Threads: PictureFit is a value; one PictureFitter is used from one thread at a time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/export.h"
+#include "core/frame.h"
+#include "core/resample.h"
+
+namespace m3 {
+
+struct PictureFit {
+  enum class Kind {
+    kStretch,  // to size_px x size_px, whatever the shape was
+    kCrop,     // the shorter edge to shortest_edge_px, then the middle size_px x size_px; what is
+               // missing there is black
+    kPadded,   // centred on a square of `background`, then as kCrop
+  };
+  Kind kind = Kind::kStretch;
+  int size_px = 384;                    // 1..4096; side of the result
+  int shortest_edge_px = 0;             // 1..4096; not used by kStretch
+  std::array<uint8_t, 3> background{};  // RGB, kPadded only
+};
+
+class M3_API PictureFitter {
+ public:
+  // `out`: packed RGB [size_px, size_px, 3]. Throws what RgbResizer throws, and kInvalidArgument
+  // for a frame so long and thin that its resized form has an edge over 16384.
+  void run(const FrameView& frame, const PictureFit& fit, std::span<uint8_t> out);
+
+ private:
+  FrameView padded(const FrameView& frame, const PictureFit& fit);
+
+  RgbResizer resizer_;
+  std::vector<uint8_t> resized_;  // before the crop
+  std::vector<uint8_t> canvas_;   // kPadded: the planes of the square
+};
+
+}  // namespace m3
