@@ -42,7 +42,7 @@ class TinyTower : public testing::Test {
   }
   static GraphTower tower(at::ScalarType dtype) {
     RandomSource random(3);
-    const ModelConfig& config = test::tiny_model().config;
+    const ModelConfig config = read_model_config(M3_TINY_MODEL);
     return GraphTower(config.folder + "/tower.json", random, config.tower,
                       config.preprocess.size_px, at::kCPU, dtype);
   }
