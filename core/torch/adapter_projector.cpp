@@ -7,8 +7,9 @@
 
 namespace m3 {
 
-AdapterProjector::AdapterProjector(TensorSource& weights, int64_t features, int64_t hidden, int64_t width,
-                     int64_t cells, at::Device device, at::ScalarType dtype) {
+AdapterProjector::AdapterProjector(TensorSource& weights, int64_t features, int64_t hidden,
+                                   int64_t width, int64_t cells, at::Device device,
+                                   at::ScalarType dtype) {
   const auto take = [&](const char* name, const Shape& shape) {
     const at::Tensor tensor = weights.take(name, shape);
     parameters_ += tensor.numel();

@@ -1,6 +1,7 @@
-// AdapterProjector: a tower's features to the LLM's width: y = L x' + F2 gelu(F1 x' + place_hidden) +
-// place_out with x' = (x - mean) * scale, where the two place tables are by cell. Standardising and
-// biases are folded into the matrices and tables at load. Threads: immutable; safe from any thread.
+// AdapterProjector: a tower's features to the LLM's width: y = L x' + F2 gelu(F1 x' + place_hidden)
+// + place_out with x' = (x - mean) * scale, where the two place tables are by cell. Standardising
+// and biases are folded into the matrices and tables at load. Threads: immutable; safe from any
+// thread.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,8 +17,8 @@ namespace m3 {
 class AdapterProjector final : public Projector {
  public:
   // Tensors proj.*; cells: of one picture.
-  AdapterProjector(TensorSource& weights, int64_t features, int64_t hidden, int64_t width, int64_t cells,
-            at::Device device, at::ScalarType dtype);
+  AdapterProjector(TensorSource& weights, int64_t features, int64_t hidden, int64_t width,
+                   int64_t cells, at::Device device, at::ScalarType dtype);
 
   // features: [B, cells, features] -> [B, cells, width]
   at::Tensor operator()(const at::Tensor& features) const override;
