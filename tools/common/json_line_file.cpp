@@ -22,6 +22,24 @@ std::string text_of(const Json& object, const char* key) {
   return found->get<std::string>();
 }
 
+const Json& list_of(const Json& object, const char* key) {
+  static const Json none = Json::array();
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return none;
+  if (!found->is_array()) throw LineFault{std::string("\"") + key + "\" is not a list"};
+  return *found;
+}
+
+std::vector<std::string> texts_of(const Json& object, const char* key) {
+  std::vector<std::string> texts;
+  for (const Json& entry : list_of(object, key)) {
+    if (!entry.is_string())
+      throw LineFault{std::string("an entry of \"") + key + "\" is not a text"};
+    texts.push_back(entry.get<std::string>());
+  }
+  return texts;
+}
+
 void read_json_lines(const std::string& path,
                      const std::function<void(const Json& object, int number)>& take) {
   std::error_code error;

@@ -1,6 +1,7 @@
 #include "tools/m3_eval/annotations.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "core/error.h"
 #include "tools/common/json_line_file.h"
@@ -30,14 +31,6 @@ std::optional<Side> side_of(const Json& object, double width) {
   return std::nullopt;
 }
 
-const Json& list_of(const Json& object, const char* key) {
-  static const Json none = Json::array();
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return none;
-  if (!found->is_array()) throw LineFault{std::string("\"") + key + "\" is not a list"};
-  return *found;
-}
-
 AnnotatedPicture to_picture(const Json& line) {
   AnnotatedPicture picture;
   picture.file = tools::text_of(line, "file");
@@ -47,17 +40,14 @@ AnnotatedPicture to_picture(const Json& line) {
   if (picture.label == "background") picture.label.clear();
   const auto width = line.find("width");
   const double width_px = width == line.end() ? 0 : number_of(*width, "width");
-  for (const Json& entry : list_of(line, "objects")) {
+  for (const Json& entry : tools::list_of(line, "objects")) {
     if (!entry.is_object()) throw LineFault{"an entry of \"objects\" is not an object"};
     AnnotatedObject object{tools::text_of(entry, "label"), tools::text_of(entry, "color"),
                            side_of(entry, width_px)};
     if (object.label.empty()) throw LineFault{"an entry of \"objects\" has no \"label\""};
     picture.objects.push_back(std::move(object));
   }
-  for (const Json& label : list_of(line, "crowd")) {
-    if (!label.is_string()) throw LineFault{"an entry of \"crowd\" is not a text"};
-    picture.crowd.insert(label.get<std::string>());
-  }
+  for (std::string& label : tools::texts_of(line, "crowd")) picture.crowd.insert(std::move(label));
   const auto complete = line.find("complete");
   if (complete != line.end() && !complete->is_null()) {
     if (!complete->is_boolean()) throw LineFault{"\"complete\" is neither true nor false"};

@@ -31,13 +31,7 @@ SetQuestion to_question(const Json& object) {
   if (question.kind == "all") throw LineFault{"the type \"all\" stands for all types"};
   question.seconds = number_of(object, "seconds");
   question.tolerance = number_of(object, "tolerance").value_or(question.tolerance);
-  if (const auto accept = object.find("accept"); accept != object.end() && !accept->is_null()) {
-    if (!accept->is_array()) throw LineFault{"\"accept\" is not a list"};
-    for (const Json& text : *accept) {
-      if (!text.is_string()) throw LineFault{"an entry of \"accept\" is not a text"};
-      question.accept.push_back(text.get<std::string>());
-    }
-  }
+  question.accept = tools::texts_of(object, "accept");
   return question;
 }
 
