@@ -1,0 +1,38 @@
+// ExampleSource: what there is to learn in a folder of data, as an endless list of examples.
+// example(n) depends on the folder, the seed and n alone, so that a run which goes on after a
+// crash sees what an unbroken one would have seen. Threads: used from one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/training_example.h"
+#include "core/training_pictures.h"
+
+namespace m3::train {
+
+class ExampleSource {
+ public:
+  virtual ~ExampleSource() = default;
+
+  // All pictures that examples name, those of held_out() too.
+  virtual const TrainingPictures& pictures() const = 0;
+  // The n-th example, from 0; there is no last one.
+  virtual TrainingExample example(uint64_t n) const = 0;
+  // A few examples about pictures that example() never shows, to tell when the model is at its
+  // best; empty when the folder has no such pictures.
+  virtual std::vector<TrainingExample> held_out() const = 0;
+  // What a picture as a whole shows, "airplane": the projector's start is fitted to it. Empty: not
+  // known, or not one thing.
+  virtual std::string label(size_t picture) const = 0;
+};
+
+// ladder: the model's scales, ascending. Throws kNotFound when the folder has nothing to learn
+// from, kCorrupt naming file and line.
+std::unique_ptr<ExampleSource> make_examples(const std::string& data_folder, uint64_t seed,
+                                             const std::vector<int>& ladder);
+
+}  // namespace m3::train
