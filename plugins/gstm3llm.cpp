@@ -27,13 +27,13 @@
  */
 #include "plugins/gstm3llm.h"
 
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "plugins/glue.h"
 #include "plugins/gstm3tokens.h"
+#include "plugins/llm_properties.h"
 #include "plugins/question_pad.h"
+#include "plugins/question_signals.h"
 #include "plugins/responder.h"
 
 GST_DEBUG_CATEGORY_STATIC(gst_m3_llm_debug);
@@ -49,43 +49,6 @@ GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
 GstStaticPadTemplate question_template =
     GST_STATIC_PAD_TEMPLATE("question", GST_PAD_SINK, GST_PAD_REQUEST,
                             GST_STATIC_CAPS("text/x-raw, format = (string) utf8"));
-
-enum {
-  PROP_0,
-  PROP_WINDOW_TOKENS,
-  PROP_MEMORY_LOCATION,
-  PROP_QUESTION,
-  PROP_INTERVAL,
-  PROP_SYSTEM_PROMPT,
-  PROP_MAX_NEW_TOKENS,
-  PROP_TEMPERATURE,
-  PROP_TOP_P,
-  PROP_SEED,
-  PROP_STOP,
-  PROP_DEADLINE,
-  PROP_ANSWER_FORMAT,
-  PROP_WHEN_BUSY,
-  PROP_FRAME_MESSAGES,
-  PROP_STREAM,
-  PROP_STATS,
-};
-
-std::vector<std::string> texts_of(const GValue* array) {
-  std::vector<std::string> texts;
-  for (guint i = 0; i < gst_value_array_get_size(array); ++i) {
-    texts.emplace_back(m3::text_of(gst_value_array_get_value(array, i)));
-  }
-  return texts;
-}
-
-void set_texts(GValue* array, const std::vector<std::string>& texts) {
-  for (const std::string& text : texts) {
-    GValue value = G_VALUE_INIT;
-    g_value_init(&value, G_TYPE_STRING);
-    g_value_set_string(&value, text.c_str());
-    gst_value_array_append_and_take_value(array, &value);
-  }
-}
 
 GstStructure* structure_of(const m3::EndLine& line) {
   return gst_structure_new("m3-stats", "frames", G_TYPE_UINT64, line.frames, "frames_encoded",
@@ -113,114 +76,17 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(m3llm, "m3llm", GST_RANK_NONE, GST_TYPE_M3
 static void gst_m3_llm_set_property(GObject* object, guint id, const GValue* value,
                                     GParamSpec* spec) {
   bool known = true;
-  GST_M3_LLM(object)->impl->change_settings([&](m3::ResponderSettings& settings) {
-    switch (id) {
-      case PROP_WINDOW_TOKENS:
-        settings.window_tokens = g_value_get_int(value);
-        break;
-      case PROP_MEMORY_LOCATION:
-        settings.memory_location = m3::text_of(value);
-        break;
-      case PROP_QUESTION:
-        settings.question = m3::text_of(value);
-        break;
-      case PROP_INTERVAL:
-        settings.interval = g_value_get_double(value);
-        break;
-      case PROP_SYSTEM_PROMPT:
-        settings.system_prompt = m3::text_of(value);
-        break;
-      case PROP_MAX_NEW_TOKENS:
-        settings.max_new_tokens = g_value_get_int(value);
-        break;
-      case PROP_TEMPERATURE:
-        settings.temperature = g_value_get_double(value);
-        break;
-      case PROP_TOP_P:
-        settings.top_p = g_value_get_double(value);
-        break;
-      case PROP_SEED:
-        settings.seed = g_value_get_uint64(value);
-        break;
-      case PROP_STOP:
-        settings.stop = texts_of(value);
-        break;
-      case PROP_DEADLINE:
-        settings.deadline = g_value_get_double(value);
-        break;
-      case PROP_ANSWER_FORMAT:
-        settings.answer_format = m3::text_of(value);
-        break;
-      case PROP_WHEN_BUSY:
-        settings.when_busy = static_cast<GstM3WhenBusy>(g_value_get_enum(value));
-        break;
-      case PROP_FRAME_MESSAGES:
-        settings.frame_messages = g_value_get_boolean(value);
-        break;
-      case PROP_STREAM:
-        settings.stream = m3::text_of(value);
-        break;
-      default:
-        known = false;
-    }
-  });
+  GST_M3_LLM(object)->impl->change_settings(
+      [&](m3::ResponderSettings& settings) { known = m3::set_llm_property(settings, id, value); });
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 
 static void gst_m3_llm_get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {
   const m3::Responder& impl = *GST_M3_LLM(object)->impl;
-  const m3::ResponderSettings settings = impl.settings();
-  switch (id) {
-    case PROP_WINDOW_TOKENS:
-      g_value_set_int(value, settings.window_tokens);
-      break;
-    case PROP_MEMORY_LOCATION:
-      m3::set_text(value, settings.memory_location);
-      break;
-    case PROP_QUESTION:
-      m3::set_text(value, settings.question);
-      break;
-    case PROP_INTERVAL:
-      g_value_set_double(value, settings.interval);
-      break;
-    case PROP_SYSTEM_PROMPT:
-      m3::set_text(value, settings.system_prompt);
-      break;
-    case PROP_MAX_NEW_TOKENS:
-      g_value_set_int(value, settings.max_new_tokens);
-      break;
-    case PROP_TEMPERATURE:
-      g_value_set_double(value, settings.temperature);
-      break;
-    case PROP_TOP_P:
-      g_value_set_double(value, settings.top_p);
-      break;
-    case PROP_SEED:
-      g_value_set_uint64(value, settings.seed);
-      break;
-    case PROP_STOP:
-      set_texts(value, settings.stop);
-      break;
-    case PROP_DEADLINE:
-      g_value_set_double(value, settings.deadline);
-      break;
-    case PROP_ANSWER_FORMAT:
-      g_value_set_string(value, settings.answer_format.c_str());
-      break;
-    case PROP_WHEN_BUSY:
-      g_value_set_enum(value, settings.when_busy);
-      break;
-    case PROP_FRAME_MESSAGES:
-      g_value_set_boolean(value, settings.frame_messages);
-      break;
-    case PROP_STREAM:
-      g_value_set_string(value, settings.stream.c_str());
-      break;
-    case PROP_STATS:
-      g_value_take_boxed(value, structure_of(impl.counts()));
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  if (id == m3::kLlmStatsId) {
+    g_value_take_boxed(value, structure_of(impl.counts()));
+  } else if (!m3::get_llm_property(impl.settings(), id, value)) {
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
 }
 
@@ -324,116 +190,6 @@ static GstStateChangeReturn gst_m3_llm_change_state(GstElement* element,
 static void gst_m3_llm_finalize(GObject* object) {
   delete GST_M3_LLM(object)->impl;
   G_OBJECT_CLASS(gst_m3_llm_parent_class)->finalize(object);
-}
-
-m3::Specs m3::llm_properties() {
-  const ResponderSettings defaults;
-  return {
-      g_param_spec_int("window-tokens", "Window tokens",
-                       "Visual tokens that the window holds at most (0 = what the model was "
-                       "trained for, else 1024)",
-                       0, 16777216, defaults.window_tokens, kMutableReady),
-      g_param_spec_string("memory-location", "Memory location",
-                          "Folder of the recall store (none; refused by this version)", nullptr,
-                          kMutableReady),
-      g_param_spec_string("question", "Question",
-                          "A question asked of every stream, see interval (none = no question)",
-                          nullptr, kMutablePlaying),
-      g_param_spec_double("interval", "Interval",
-                          "Seconds of stream time between answers to the question (0 = once at "
-                          "the end)",
-                          0, 1e9, defaults.interval, kMutablePlaying),
-      g_param_spec_string("system-prompt", "System prompt",
-                          "Text that opens the window (none = the model's own)", nullptr,
-                          kMutableReady),
-      g_param_spec_int("max-new-tokens", "Longest answer",
-                       "Tokens of an answer at most; a longer one ends with finish=length", 1,
-                       1048576, defaults.max_new_tokens, kMutablePlaying),
-      g_param_spec_double("temperature", "Temperature",
-                          "Randomness of the choice of tokens (0 = always the likeliest one)", 0, 2,
-                          defaults.temperature, kMutablePlaying),
-      g_param_spec_double("top-p", "Top-p",
-                          "Share of probability that tokens are chosen from; used with a "
-                          "temperature above 0",
-                          0.001, 1, defaults.top_p, kMutablePlaying),
-      g_param_spec_uint64("seed", "Seed",
-                          "Start of the random numbers; used with a temperature above 0", 0,
-                          G_MAXUINT64, defaults.seed, kMutablePlaying),
-      gst_param_spec_array(
-          "stop", "Stop texts",
-          "Texts that end an answer and are cut from it, such as <\"\\n\", \"User:\"> (none)",
-          g_param_spec_string(
-              "text", "Text", "A text that ends an answer", nullptr,
-              static_cast<GParamFlags>(int{G_PARAM_READWRITE} | int{G_PARAM_STATIC_STRINGS})),
-          kMutablePlaying),
-      g_param_spec_double("deadline", "Deadline",
-                          "Seconds after which an answer ends with what there is and "
-                          "finish=cancelled (0 = never)",
-                          0, 86400, defaults.deadline, kMutablePlaying),
-      g_param_spec_string("answer-format", "Answer format",
-                          "What an answer may look like: text; json, choices:A,B and schema:FILE "
-                          "are refused by this version",
-                          defaults.answer_format.c_str(), kMutableReady),
-      when_busy_property(),
-      g_param_spec_boolean("frame-messages", "Frame messages",
-                           "Post an element message m3-frame for every frame: what was seen and "
-                           "how many tokens it got",
-                           defaults.frame_messages, kMutablePlaying),
-      g_param_spec_string("stream", "Stream name", "Name of this stream in messages and JSON lines",
-                          defaults.stream.c_str(), kMutablePlaying),
-      g_param_spec_boxed("stats", "Statistics",
-                         "What came of the stream's frames so far: frames, frames_encoded, "
-                         "frames_reused, frames_sampled_out, frames_dropped, visual_tokens, "
-                         "text_tokens, seconds (of the stream), wall_seconds",
-                         GST_TYPE_STRUCTURE, kReadOnly),
-  };
-}
-
-void m3::install_question_signals(GObjectClass* klass, GCallback ask, GCallback ask_at,
-                                  GCallback cancel) {
-  const GType type = G_TYPE_FROM_CLASS(klass);
-  const auto action = static_cast<GSignalFlags>(int{G_SIGNAL_RUN_LAST} | int{G_SIGNAL_ACTION});
-  /**
-   * GstM3Llm::ask:
-   * @text: the question
-   *
-   * Asks about what has been seen up to now, or about the first frame when there was none yet.
-   *
-   * Returns: the question's id, as the answer's messages carry it; NULL when too many questions
-   * wait
-   *
-   * Since: 0.1
-   */
-  g_signal_new_class_handler("ask", type, action, ask, nullptr, nullptr, nullptr, G_TYPE_STRING, 1,
-                             G_TYPE_STRING);
-  /**
-   * GstM3Llm::ask-at:
-   * @text: the question
-   * @at: nanoseconds of stream time; GST_CLOCK_TIME_NONE: at the end of the stream
-   * @every: nanoseconds until it is asked again, and again; 0: once
-   *
-   * Asks once all frames up to @at are seen and before any later one. What the stream does not
-   * reach is asked once at its end.
-   *
-   * Returns: the question's id; NULL when too many questions wait
-   *
-   * Since: 0.1
-   */
-  g_signal_new_class_handler("ask-at", type, action, ask_at, nullptr, nullptr, nullptr,
-                             G_TYPE_STRING, 3, G_TYPE_STRING, G_TYPE_UINT64, G_TYPE_UINT64);
-  /**
-   * GstM3Llm::cancel:
-   * @id: of a question
-   *
-   * Ends the question: it is not asked any more, and an answer that is being made ends with
-   * finish=cancelled.
-   *
-   * Returns: TRUE when there was something to end
-   *
-   * Since: 0.1
-   */
-  g_signal_new_class_handler("cancel", type, action, cancel, nullptr, nullptr, nullptr,
-                             G_TYPE_BOOLEAN, 1, G_TYPE_STRING);
 }
 
 static void gst_m3_llm_class_init(GstM3LlmClass* klass) {

@@ -4,15 +4,6 @@
 
 #include <gst/gst.h>
 
-#include "plugins/properties.h"
-
 #define GST_TYPE_M3_LLM (gst_m3_llm_get_type())
 G_DECLARE_FINAL_TYPE(GstM3Llm, gst_m3_llm, GST, M3_LLM, GstElement)
 GST_ELEMENT_REGISTER_DECLARE(m3llm)
-
-namespace m3 {
-Specs llm_properties();
-// Adds the action signals ask, ask-at and cancel to a class; the functions get the instance.
-void install_question_signals(GObjectClass* klass, GCallback ask, GCallback ask_at,
-                              GCallback cancel);
-}  // namespace m3

@@ -36,6 +36,8 @@
 #include "plugins/gstm3motion.h"
 #include "plugins/gstm3pool.h"
 #include "plugins/gstm3scale.h"
+#include "plugins/llm_properties.h"
+#include "plugins/question_signals.h"
 
 GST_DEBUG_CATEGORY_STATIC(gst_m3_qa_debug);
 #define GST_CAT_DEFAULT gst_m3_qa_debug
