@@ -9,12 +9,19 @@
 #include "core/error.h"
 #include "tests/support/error_of.h"
 #include "tests/support/temporary_folder.h"
-#include "tools/m3_eval/noun.h"
+#include "tools/dataset/noun.h"
+#include "tools/dataset/view.h"
 
 namespace m3::eval {
 namespace {
 
+using namespace m3::dataset;  // NOLINT: annotations and nouns
+
 using test::error_of;
+
+constexpr Box kLeft{0.1, 0.1, 0.2, 0.2};
+constexpr Box kMiddle{0.4, 0.1, 0.2, 0.2};
+constexpr Box kRight{0.7, 0.1, 0.2, 0.2};
 
 AnnotatedPicture picture(int number, std::vector<AnnotatedObject> objects, std::string label = "") {
   AnnotatedPicture made;
@@ -71,13 +78,13 @@ TEST(QuestionMaker, CountsWhatIsListedInWords) {
 }
 
 TEST(QuestionMaker, AsksForColourAndPlaceOfWhatIsThereOnce) {
-  const auto made = make_questions(
-      {picture(0, {{"car", "red", Side::kLeft}}), picture(1, {{"car", "blue", Side::kRight}}),
-       picture(2, {{"bus", "red", Side::kLeft}, {"bus", "blue", Side::kRight}})},
-      1);
-  ASSERT_EQ(of_kind(made, "colour").size(), 2u);
-  EXPECT_EQ(of_kind(made, "colour")[0].question, "What colour is the car?");
-  EXPECT_EQ(of_kind(made, "colour")[0].answer, "red");
+  const auto made =
+      make_questions({picture(0, {{"car", "red", kLeft}}), picture(1, {{"car", "blue", kRight}}),
+                      picture(2, {{"bus", "red", kLeft}, {"bus", "blue", kRight}})},
+                     1);
+  ASSERT_EQ(of_kind(made, "colour").size(), 2u);  // one of the two that are red
+  for (const SetQuestion& question : of_kind(made, "colour"))
+    EXPECT_NE(question.question.find(" is the "), std::string::npos) << question.question;
   ASSERT_EQ(of_kind(made, "where").size(), 2u);
   EXPECT_EQ(of_kind(made, "where")[1].answer, "on the right");
   EXPECT_EQ(of_kind(made, "where")[1].accept, std::vector<std::string>{"right"});
@@ -86,7 +93,7 @@ TEST(QuestionMaker, AsksForColourAndPlaceOfWhatIsThereOnce) {
 TEST(QuestionMaker, LetsNoAnswerBeMoreThanHalfOfAKind) {
   std::vector<AnnotatedPicture> pictures;
   for (int i = 0; i < 30; ++i)
-    pictures.push_back(picture(i, {{"car", "", i < 4 ? Side::kLeft : Side::kMiddle}}));
+    pictures.push_back(picture(i, {{"car", "", i < 4 ? kLeft : kMiddle}}));
   std::map<std::string, int> answers;
   for (const SetQuestion& question : of_kind(make_questions(pictures, 1), "where"))
     ++answers[question.answer];
@@ -131,20 +138,22 @@ class Annotations : public testing::Test {
   const test::TemporaryFolder folder_;
 };
 
-TEST_F(Annotations, ReadTheSplitAndTellSidesByThirds) {
+TEST_F(Annotations, ReadTheSplitAndWhereThingsAre) {
   const auto pictures = read_annotations(
-      folder(R"({"file":"a.jpg","width":300,"label":"background","objects":[)"
+      folder(R"({"file":"a.jpg","width":300,"height":100,"label":"background","objects":[)"
              R"({"label":"car","box":[0,0,100,50],"color":"red"},)"
-             R"({"label":"dog","box":[130,0,40,50]},{"label":"cat","box":[80,0,40,50]}]})"
+             R"({"label":"dog","box":[130,0,40,50]},{"label":"cat","box":[100,0,40,50]}]})"
              "\n"
              R"({"file":"b.jpg","split":"train"})"),
       "val");
   ASSERT_EQ(pictures.size(), 1u);
   EXPECT_EQ(pictures[0].label, "");
-  EXPECT_EQ(pictures[0].objects[0].side, Side::kLeft);
-  EXPECT_EQ(pictures[0].objects[0].colour, "red");
-  EXPECT_EQ(pictures[0].objects[1].side, Side::kMiddle);
-  EXPECT_EQ(pictures[0].objects[2].side, std::nullopt);  // on the line between two thirds
+  const View view = view_of(pictures[0]);
+  ASSERT_EQ(view.things.size(), 3u);
+  EXPECT_EQ(view.things[0].colour, "red");
+  EXPECT_EQ(side_of(view.things[0]), Side::kLeft);
+  EXPECT_EQ(side_of(view.things[1]), Side::kMiddle);
+  EXPECT_EQ(side_of(view.things[2]), std::nullopt);  // on the line between left and middle
 }
 
 TEST_F(Annotations, NameTheLineThatIsWrong) {
@@ -159,7 +168,7 @@ TEST_F(Annotations, NameTheLineThatIsWrong) {
 TEST_F(Annotations, SayWhatIsMissing) {
   const Error error = error_of([&] { read_annotations(folder_.path(), "val"); });
   EXPECT_EQ(error.code(), ErrorCode::kNotFound);
-  EXPECT_NE(std::string(error.what()).find("give --questions"), std::string::npos);
+  EXPECT_NE(std::string(error.what()).find("holds no annotations.jsonl"), std::string::npos);
 }
 
 }  // namespace

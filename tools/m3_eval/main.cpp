@@ -8,7 +8,7 @@
 #include "tools/common/interrupt.h"
 #include "tools/common/process.h"
 #include "tools/common/progress.h"
-#include "tools/m3_eval/annotations.h"
+#include "tools/dataset/annotations.h"
 #include "tools/m3_eval/granularity.h"
 #include "tools/m3_eval/options.h"
 #include "tools/m3_eval/question_maker.h"
@@ -23,7 +23,7 @@ constexpr char kTool[] = "m3-eval";
 std::vector<eval::SetQuestion> questions_for(const eval::Options& options) {
   if (!options.questions.empty()) return eval::read_question_set(options.questions, options.limit);
   return eval::some_of(
-      eval::make_questions(eval::read_annotations(options.data, options.split), options.seed),
+      eval::make_questions(dataset::read_annotations(options.data, options.split), options.seed),
       options.limit, options.seed);
 }
 

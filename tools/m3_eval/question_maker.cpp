@@ -1,143 +1,98 @@
 #include "tools/m3_eval/question_maker.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
-#include <random>
 #include <set>
 #include <string>
 #include <utility>
 
-#include "tools/m3_eval/noun.h"
+#include "tools/dataset/picture_questions.h"
+#include "tools/dataset/random.h"
+#include "tools/dataset/vocabulary.h"
+#include "tools/dataset/wording.h"
 
 namespace m3::eval {
 namespace {
 
-constexpr size_t kMostCounted = 6;  // beyond, labels are seldom complete
+using dataset::AnnotatedPicture;
+using dataset::QuestionAnswer;
+using dataset::Random;
+using dataset::View;
 
-using Random = std::mt19937_64;
-
-// The same in every run and with every library, unlike std::shuffle and std::sample.
-template <typename Value>
-void shuffle(std::vector<Value>& values, Random& random) {
-  for (size_t left = values.size(); left > 1; --left)
-    std::swap(values[left - 1], values[random() % left]);
-}
-
-const std::string& one_of(const std::vector<std::string>& values, Random& random) {
-  return values[random() % values.size()];
-}
+struct ShownPicture {
+  const std::string* file;
+  View view;
+};
 
 class Maker {
  public:
-  explicit Maker(uint64_t seed) : random_(seed) {}
+  Maker(const std::vector<AnnotatedPicture>& pictures, uint64_t seed)
+      : random_(seed),
+        pictures_(views_of(pictures)),
+        vocabulary_(pictures, samples_of(pictures_)) {}
 
-  std::vector<SetQuestion> make(const std::vector<AnnotatedPicture>& pictures) {
-    for (const AnnotatedPicture& picture : pictures) {
-      const std::set<std::string> names = picture.names();
-      names_of_source_[picture.source].insert(names.begin(), names.end());
-    }
-    ask_presence(pictures);
-    for (const AnnotatedPicture& picture : pictures) {
-      ask_object(picture);
-      ask_about_one(picture);
-      ask_count(picture);
+  std::vector<SetQuestion> make() {
+    ask_presence();
+    static constexpr std::array<dataset::PictureQuestion, 5> kKinds = {
+        dataset::object_question, dataset::count_question, dataset::colour_question,
+        dataset::where_question, dataset::scene_question};
+    for (const ShownPicture& picture : pictures_) {
+      for (const auto ask : kKinds) {
+        if (auto question = ask(picture.view, vocabulary_, "", random_))
+          add(picture, *std::move(question));
+      }
     }
     return balanced();
   }
 
  private:
-  void add(const AnnotatedPicture& picture, const char* kind, std::string question,
-           std::string answer, std::vector<std::string> accept = {}) {
+  static std::vector<ShownPicture> views_of(const std::vector<AnnotatedPicture>& pictures) {
+    std::vector<ShownPicture> shown;
+    for (const AnnotatedPicture& picture : pictures)
+      shown.push_back({&picture.file, dataset::view_of(picture)});
+    return shown;
+  }
+  static std::vector<View> samples_of(const std::vector<ShownPicture>& pictures) {
+    std::vector<View> views;
+    for (const ShownPicture& picture : pictures) views.push_back(picture.view);
+    return views;
+  }
+
+  void add(const ShownPicture& picture, QuestionAnswer question) {
     SetQuestion made;
-    made.file = picture.file;
-    made.kind = kind;
-    made.question = std::move(question);
-    made.answer = std::move(answer);
-    made.accept = std::move(accept);
+    made.file = *picture.file;
+    made.kind = std::move(question.kind);
+    made.question = std::move(question.question);
+    made.answer = std::move(question.answer);
+    made.accept = std::move(question.accept);
     questions_.push_back(std::move(made));
   }
-
-  std::string presence(const std::string& name) {
-    static const std::vector<std::string> starts = {"Is there ", "Do you see ", "Can you see "};
-    const std::string& start = one_of(starts, random_);
-    const bool many = is_always_plural(name) && start == "Is there ";
-    return (many ? "Are there " : start) + with_article(name) + "?";
-  }
-
-  bool may_deny(const AnnotatedPicture& picture, const std::string& name) const {
-    return picture.complete && names_of_source_.at(picture.source).contains(name) &&
-           !picture.names().contains(name);
+  void add_presence(const ShownPicture& picture, const std::string& name, bool yes) {
+    add(picture,
+        {"presence", dataset::ask_presence(name, "", random_), dataset::answer_yes_no(yes)});
   }
 
   // Every name that is asked for with a yes is asked for with a no in another picture.
-  void ask_presence(const std::vector<AnnotatedPicture>& pictures) {
-    std::vector<std::pair<const AnnotatedPicture*, std::string>> there;
-    for (const AnnotatedPicture& picture : pictures) {
-      const std::set<std::string> names = picture.names();
-      if (names.empty()) continue;
-      there.emplace_back(&picture, one_of({names.begin(), names.end()}, random_));
+  void ask_presence() {
+    std::vector<std::pair<const ShownPicture*, std::string>> there;
+    for (const ShownPicture& picture : pictures_) {
+      if (const auto name = vocabulary_.affirmed(picture.view, random_))
+        there.emplace_back(&picture, *name);
     }
-    std::vector<const AnnotatedPicture*> others;
+    std::vector<const ShownPicture*> others;
     for (const auto& [picture, name] : there) others.push_back(picture);
-    shuffle(others, random_);
+    random_.shuffle(others);
     for (const auto& [picture, name] : there) {
-      const auto other =
-          std::find_if(others.begin(), others.end(),
-                       [&, &asked = name](auto* candidate) { return may_deny(*candidate, asked); });
+      const auto other = std::find_if(others.begin(), others.end(),
+                                      [&, &asked = name](const ShownPicture* candidate) {
+                                        return vocabulary_.may_deny(asked, candidate->view);
+                                      });
       if (other == others.end()) continue;  // neither of the two, or yes would be the better guess
-      add(*picture, "presence", presence(name), "yes");
-      add(**other, "presence", presence(name), "no");
+      add_presence(*picture, name, true);
+      add_presence(**other, name, false);
       others.erase(other);
     }
-  }
-
-  void ask_object(const AnnotatedPicture& picture) {
-    static const std::vector<std::string> texts = {"What is this?", "What object is shown?",
-                                                   "What is in the picture?"};
-    if (!picture.label.empty())
-      add(picture, "object", one_of(texts, random_), with_article(picture.label));
-  }
-
-  // Colour and place, of something that is there once.
-  void ask_about_one(const AnnotatedPicture& picture) {
-    std::map<std::string, std::vector<const AnnotatedObject*>> by_label;
-    for (const AnnotatedObject& object : picture.objects) by_label[object.label].push_back(&object);
-    std::vector<const AnnotatedObject*> coloured;
-    std::vector<const AnnotatedObject*> placed;
-    for (const auto& [label, objects] : by_label) {
-      if (objects.size() != 1 || picture.crowd.contains(label)) continue;
-      if (!objects.front()->colour.empty()) coloured.push_back(objects.front());
-      if (objects.front()->side) placed.push_back(objects.front());
-    }
-    if (!coloured.empty()) {
-      const AnnotatedObject& object = *coloured[random_() % coloured.size()];
-      const std::string verb = is_always_plural(object.label) ? "are" : "is";
-      add(picture, "colour", "What colour " + verb + " the " + object.label + "?", object.colour);
-    }
-    if (!placed.empty()) {
-      const AnnotatedObject& object = *placed[random_() % placed.size()];
-      static const std::map<Side, std::string> words = {
-          {Side::kLeft, "left"}, {Side::kMiddle, "middle"}, {Side::kRight, "right"}};
-      const std::string& word = words.at(*object.side);
-      add(picture, "where", "On which side is the " + object.label + "?",
-          (object.side == Side::kMiddle ? "in the " : "on the ") + word, {word});
-    }
-  }
-
-  void ask_count(const AnnotatedPicture& picture) {
-    if (!picture.complete) return;
-    std::map<std::string, size_t> counts;
-    for (const AnnotatedObject& object : picture.objects) ++counts[object.label];
-    std::vector<std::string> countable;
-    for (const auto& [label, count] : counts) {
-      if (count <= kMostCounted && !picture.crowd.contains(label) && !is_always_plural(label))
-        countable.push_back(label);
-    }
-    if (countable.empty()) return;
-    const std::string& label = one_of(countable, random_);
-    static const std::vector<std::string> ends = {" are there?", " do you see?", " are visible?"};
-    add(picture, "count", "How many " + plural_of(label) + one_of(ends, random_),
-        count_word(counts.at(label)));
   }
 
   // Leaves out, at random, what the most frequent answer of a kind has more than all others.
@@ -154,7 +109,7 @@ class Maker {
         if (answer->second.size() > most->second.size()) most = answer;
       }
       const size_t others = all - most->second.size();
-      shuffle(most->second, random_);
+      random_.shuffle(most->second);
       while (others > 0 && most->second.size() > others) {
         left_out.insert(most->second.back());
         most->second.pop_back();
@@ -168,7 +123,8 @@ class Maker {
   }
 
   Random random_;
-  std::map<std::string, std::set<std::string>> names_of_source_;
+  const std::vector<ShownPicture> pictures_;
+  const dataset::Vocabulary vocabulary_;
   std::vector<SetQuestion> questions_;
 };
 
@@ -176,7 +132,7 @@ class Maker {
 
 std::vector<SetQuestion> make_questions(const std::vector<AnnotatedPicture>& pictures,
                                         uint64_t seed) {
-  return Maker(seed).make(pictures);
+  return Maker(pictures, seed).make();
 }
 
 std::vector<SetQuestion> some_of(std::vector<SetQuestion> questions, size_t most, uint64_t seed) {
@@ -186,7 +142,7 @@ std::vector<SetQuestion> some_of(std::vector<SetQuestion> questions, size_t most
   std::vector<std::string> files;
   for (const auto& [file, asked] : by_picture) files.push_back(file);
   Random random(seed);
-  shuffle(files, random);
+  random.shuffle(files);
   std::vector<SetQuestion> chosen;
   for (const std::string& file : files) {
     for (SetQuestion& question : by_picture[file]) {

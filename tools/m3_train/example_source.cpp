@@ -1,120 +1,263 @@
 #include "tools/m3_train/example_source.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <filesystem>
-#include <map>
-#include <random>
+#include <fstream>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "core/error.h"
-#include "core/vision/image_file.h"
-#include "tools/m3_eval/annotations.h"
-#include "tools/m3_eval/question_maker.h"
+#include "tools/dataset/chat_texts.h"
+#include "tools/dataset/picture_list.h"
+#include "tools/dataset/picture_questions.h"
+#include "tools/dataset/stream_maker.h"
+#include "tools/dataset/vocabulary.h"
+#include "tools/dataset/window_questions.h"
 
 namespace m3::train {
 namespace {
 
-constexpr size_t kMostTurns = 6;      // of an example
-constexpr size_t kMostHeldOut = 48;   // examples
-constexpr uint64_t kHeldOutSeed = 1;  // the same questions in every run
+using dataset::PictureList;
+using dataset::QuestionAnswer;
+using dataset::Random;
 
-class PictureFiles final : public TrainingPictures {
- public:
-  explicit PictureFiles(std::string folder) : folder_(std::move(folder)) {}
+constexpr size_t kMostTurns = 6;  // of an example
 
-  size_t add(const std::string& file) {
-    const auto [found, is_new] = numbers_.try_emplace(file, files_.size());
-    if (is_new) files_.push_back(file);
-    return found->second;
+// Of the examples; the rest are single pictures.
+constexpr double kTexts = 0.05;
+constexpr double kWindows = 0.43;
+
+constexpr size_t kMostMade = 8000;       // pictures that are put together,
+constexpr size_t kMadeForEachReal = 2;   // and not more than this for each annotated one
+constexpr size_t kHeldOutOf = 50;        // one picture in so many is not learned from
+constexpr size_t kFewestHeldOut = 16;    // that tell anything
+constexpr size_t kHeldOutPictures = 32;  // examples
+constexpr size_t kHeldOutWindows = 16;
+constexpr uint64_t kHeldOutSeed = 1;    // the same questions in every run
+constexpr size_t kSampledViews = 4000;  // that the balance of names rests on
+constexpr size_t kSampledWindows = 3000;
+constexpr size_t kMostSentences = 200'000;
+constexpr size_t kLongestSentence = 200;  // bytes
+constexpr int kTries = 200;
+
+bool is_held_out(const dataset::AnnotatedPicture& picture) {
+  return XXH3_64bits(picture.file.data(), picture.file.size()) % kHeldOutOf == 0;
+}
+
+struct Split {
+  std::vector<dataset::AnnotatedPicture> learned;
+  std::vector<dataset::AnnotatedPicture> held_out;
+};
+
+// A large folder spares some of its pictures of the split "train"; of a small one all are needed.
+Split split_of(const std::string& folder) {
+  std::vector<dataset::AnnotatedPicture> all = dataset::read_annotations(folder, "train");
+  Split split;
+  const auto spared = static_cast<size_t>(std::count_if(all.begin(), all.end(), is_held_out));
+  for (dataset::AnnotatedPicture& picture : all) {
+    const bool spare = spared >= kFewestHeldOut && is_held_out(picture);
+    (spare ? split.held_out : split.learned).push_back(std::move(picture));
   }
+  return split;
+}
 
-  size_t size() const override { return files_.size(); }
+// FOLDER/texts/*.txt, one sentence a line.
+std::vector<std::string> read_sentences(const std::string& folder) {
+  std::vector<std::filesystem::path> files;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(folder) / "texts", error)) {
+    if (entry.path().extension() == ".txt") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  std::vector<std::string> sentences;
+  for (const auto& path : files) {
+    std::ifstream file(path);
+    for (std::string line; sentences.size() < kMostSentences && std::getline(file, line);) {
+      while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+      if (!line.empty() && line.size() <= kLongestSentence) sentences.push_back(std::move(line));
+    }
+  }
+  return sentences;
+}
+
+// The pictures of two lists, one behind the other.
+class Pictures final : public TrainingPictures {
+ public:
+  Pictures(const PictureList& learned, const PictureList* held_out)
+      : learned_(learned), held_out_(held_out) {}
+
+  size_t size() const override {
+    return learned_.size() + (held_out_ != nullptr ? held_out_->size() : 0);
+  }
   std::string key(size_t i) const override {
-    std::error_code error;
-    const auto bytes = std::filesystem::file_size(path(i), error);
-    return files_[i] + ":" + (error ? std::string("absent") : std::to_string(bytes));
+    return i < learned_.size() ? learned_.key(i) : held_out_->key(i - learned_.size());
   }
   RgbPicture load(size_t i) const override {
-    Image image = read_image(path(i));
+    Image image = i < learned_.size() ? learned_.load(i) : held_out_->load(i - learned_.size());
     return {image.width_px, image.height_px, std::move(image.rgb)};
   }
 
  private:
-  std::string path(size_t i) const { return (std::filesystem::path(folder_) / files_[i]).string(); }
-
-  const std::string folder_;
-  std::vector<std::string> files_;
-  std::map<std::string, size_t> numbers_;
+  const PictureList& learned_;
+  const PictureList* held_out_;
 };
 
-// Single pictures with the questions that their annotations answer.
-class PictureExamples final : public ExampleSource {
+// Makes examples of one list of pictures.
+class ExampleMaker {
  public:
-  PictureExamples(const std::string& folder, uint64_t seed) : seed_(seed), pictures_(folder) {
-    std::vector<eval::AnnotatedPicture> learned;
-    std::vector<eval::AnnotatedPicture> others;
-    try {
-      learned = eval::read_annotations(folder, "train");
-      others = eval::read_annotations(folder, "val");
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::kNotFound) throw;
-    }
-    if (learned.empty()) std::swap(learned, others);
-    if (learned.empty()) learned = eval::read_annotations(folder, "val");  // says what is missing
-    examples_ = examples_of(learned, seed);
-    held_out_ = examples_of(others, kHeldOutSeed);
-    if (held_out_.size() > kMostHeldOut) held_out_.resize(kMostHeldOut);
-    if (examples_.empty())
-      throw Error(ErrorCode::kNotFound, folder + ": nothing can be asked about its annotations");
-  }
+  ExampleMaker(const PictureList& pictures, const std::vector<int>& ladder, size_t first_number)
+      : pictures_(pictures),
+        window_{ladder},
+        vocabulary_(pictures.pictures(), sampled_views(pictures)),
+        of_windows_(pictures.pictures(), sampled_windows(pictures, window_)),
+        first_number_(first_number) {}
 
-  const TrainingPictures& pictures() const override { return pictures_; }
-  TrainingExample example(uint64_t n) const override {
-    std::seed_seq seed{seed_, seed_ >> 32, n, n >> 32};
-    std::mt19937_64 random(seed);
-    TrainingExample example = examples_[random() % examples_.size()];
-    for (size_t left = example.turns.size(); left > 1; --left)
-      std::swap(example.turns[left - 1], example.turns[random() % left]);
-    if (example.turns.size() > kMostTurns) example.turns.resize(kMostTurns);
-    return example;
+  // Nothing: the pictures that were drawn tell too little.
+  std::optional<TrainingExample> picture(Random& random) const {
+    const size_t number = pictures_.any(random);
+    return example(
+        {{first_number_ + number, std::nullopt, 0}},
+        dataset::picture_questions(pictures_.view(number), vocabulary_, kMostTurns, "", random));
   }
-  std::vector<TrainingExample> held_out() const override { return held_out_; }
-  std::string label(size_t picture) const override {
-    const auto found = labels_.find(picture);
-    return found == labels_.end() ? std::string() : found->second;
+  std::optional<TrainingExample> window(Random& random) const {
+    const dataset::MadeWindow made = dataset::make_window(pictures_, window_, random);
+    std::vector<TrainingFrame> frames;
+    for (const auto& frame : made.frames) {
+      frames.push_back(
+          {first_number_ + frame.picture, static_cast<double>(frame.second), frame.scale});
+    }
+    return example(std::move(frames), dataset::window_questions(made.watched, vocabulary_,
+                                                                of_windows_, kMostTurns, random));
   }
 
  private:
-  std::vector<TrainingExample> examples_of(const std::vector<eval::AnnotatedPicture>& pictures,
-                                           uint64_t seed) {
-    for (const eval::AnnotatedPicture& picture : pictures) {
-      if (!picture.label.empty()) labels_[pictures_.add(picture.file)] = picture.label;
+  static std::vector<dataset::View> sampled_views(const PictureList& pictures) {
+    std::vector<dataset::View> views;
+    Random random(pictures.size());
+    for (size_t i = 0; i < kSampledViews; ++i) views.push_back(pictures.view(pictures.any(random)));
+    return views;
+  }
+  static std::vector<dataset::View> sampled_windows(const PictureList& pictures,
+                                                    const dataset::WindowOptions& options) {
+    std::vector<dataset::View> views;
+    Random random(pictures.size());
+    for (size_t i = 0; i < kSampledWindows; ++i) {
+      const dataset::MadeWindow made = dataset::make_window(pictures, options, random);
+      std::vector<const dataset::View*> shown = made.watched.gone;
+      for (const dataset::Moment& moment : made.watched.moments) shown.push_back(moment.view);
+      views.push_back(dataset::joined(shown));
     }
-    std::map<std::string, TrainingExample> by_file;
-    for (const eval::SetQuestion& question : eval::make_questions(pictures, seed)) {
-      TrainingExample& example = by_file[question.file];
-      if (example.frames.empty())
-        example.frames.push_back({pictures_.add(question.file), std::nullopt, 0});
-      example.turns.push_back({question.question, question.answer, question.kind});
+    return views;
+  }
+  static std::optional<TrainingExample> example(std::vector<TrainingFrame> frames,
+                                                std::vector<QuestionAnswer> questions) {
+    if (questions.empty()) return std::nullopt;
+    TrainingExample made;
+    made.frames = std::move(frames);
+    for (QuestionAnswer& question : questions) {
+      made.turns.push_back(
+          {std::move(question.question), std::move(question.answer), std::move(question.kind)});
     }
-    std::vector<TrainingExample> examples;
-    for (auto& [file, example] : by_file) examples.push_back(std::move(example));
-    return examples;
+    return made;
+  }
+
+  const PictureList& pictures_;
+  const dataset::WindowOptions window_;
+  const dataset::Vocabulary vocabulary_;  // balanced for single pictures
+  const dataset::Vocabulary of_windows_;  // and for windows
+  const size_t first_number_;
+};
+
+class FolderExamples final : public ExampleSource {
+ public:
+  FolderExamples(const std::string& folder, uint64_t seed, const std::vector<int>& ladder,
+                 const Split& split)
+      : seed_(seed),
+        learned_(folder, split.learned, list_options(split.learned.size(), seed)),
+        held_out_(held_out_list(folder, split.held_out)),
+        pictures_(learned_, held_out_.get()),
+        maker_(learned_, ladder, 0),
+        sentences_(read_sentences(folder)) {
+    Random random(seed, 0);
+    bool any = false;
+    for (int tries = 0; tries < kTries && !any; ++tries) any = maker_.picture(random).has_value();
+    if (!any)
+      throw Error(ErrorCode::kNotFound, folder + ": nothing can be asked about its annotations");
+    if (held_out_) make_held_out(ladder);
+  }
+
+  const TrainingPictures& pictures() const override { return pictures_; }
+
+  TrainingExample example(uint64_t n) const override {
+    Random random(seed_, n);
+    for (;;) {
+      const double drawn = random.unit();
+      std::optional<TrainingExample> made;
+      if (drawn < kTexts) {
+        const QuestionAnswer text = dataset::text_question(sentences_, random);
+        made = TrainingExample{{}, {{text.question, text.answer, text.kind}}};
+      } else {
+        made = drawn < kTexts + kWindows ? maker_.window(random) : maker_.picture(random);
+      }
+      if (made) return *std::move(made);
+    }
+  }
+
+  std::vector<TrainingExample> held_out() const override { return held_out_examples_; }
+
+  std::string label(size_t picture) const override {
+    return picture < learned_.size() ? learned_.view(picture).label : std::string();
+  }
+
+ private:
+  static dataset::ListOptions list_options(size_t pictures, uint64_t seed) {
+    dataset::ListOptions options;
+    options.seed = seed;
+    options.made = std::min(kMostMade, kMadeForEachReal * pictures);
+    return options;
+  }
+  static std::unique_ptr<PictureList> held_out_list(
+      const std::string& folder, std::vector<dataset::AnnotatedPicture> pictures) {
+    if (pictures.empty()) return nullptr;
+    dataset::ListOptions options;
+    options.seed = kHeldOutSeed;
+    options.mirrored = false;
+    options.made = pictures.size() / 2;
+    return std::make_unique<PictureList>(folder, std::move(pictures), options);
+  }
+  void make_held_out(const std::vector<int>& ladder) {
+    const ExampleMaker maker(*held_out_, ladder, learned_.size());
+    Random random(kHeldOutSeed);
+    const auto add = [&](size_t wanted, auto make) {
+      for (int tries = 0; wanted > 0 && tries < kTries; ++tries) {
+        std::optional<TrainingExample> made = make();
+        if (!made) continue;
+        held_out_examples_.push_back(*std::move(made));
+        --wanted;
+      }
+    };
+    add(kHeldOutPictures, [&] { return maker.picture(random); });
+    add(kHeldOutWindows, [&] { return maker.window(random); });
   }
 
   const uint64_t seed_;
-  PictureFiles pictures_;
-  std::map<size_t, std::string> labels_;  // by picture
-  std::vector<TrainingExample> examples_;
-  std::vector<TrainingExample> held_out_;
+  const PictureList learned_;
+  const std::unique_ptr<const PictureList> held_out_;
+  const Pictures pictures_;
+  const ExampleMaker maker_;
+  const std::vector<std::string> sentences_;
+  std::vector<TrainingExample> held_out_examples_;
 };
 
 }  // namespace
 
 std::unique_ptr<ExampleSource> make_examples(const std::string& data_folder, uint64_t seed,
-                                             const std::vector<int>&) {
-  return std::make_unique<PictureExamples>(data_folder, seed);
+                                             const std::vector<int>& ladder) {
+  return std::make_unique<FolderExamples>(data_folder, seed, ladder, split_of(data_folder));
 }
 
 }  // namespace m3::train

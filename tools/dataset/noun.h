@@ -3,8 +3,11 @@
 
 #include <string>
 
-namespace m3::eval {
+namespace m3::dataset {
 
+// What people call a label: "long_sleeve", "Dog" -> "long sleeve", "dog"; and "outwear" ->
+// "jacket".
+std::string spoken_name(const std::string& label);
 // "car" -> "cars", "person" -> "people", "police bus" -> "police buses"
 std::string plural_of(const std::string& noun);
 // Whether the word stands for one thing in its plural form, "scissors", "jeans".
@@ -14,4 +17,4 @@ std::string with_article(const std::string& noun);
 // 0: "none", 1: "one", ... 12: "twelve"; beyond: numerals
 std::string count_word(size_t count);
 
-}  // namespace m3::eval
+}  // namespace m3::dataset

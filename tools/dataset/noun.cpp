@@ -1,11 +1,11 @@
-#include "tools/m3_eval/noun.h"
+#include "tools/dataset/noun.h"
 
 #include <array>
 #include <map>
 #include <set>
 #include <string_view>
 
-namespace m3::eval {
+namespace m3::dataset {
 namespace {
 
 // The last word decides: "traffic light", "police bus".
@@ -19,6 +19,18 @@ bool is_vowel(char letter) {
 }
 
 }  // namespace
+
+std::string spoken_name(const std::string& label) {
+  static const std::map<std::string, std::string> known = {
+      {"longsleeve", "long sleeve shirt"}, {"outwear", "jacket"}, {"bike", "bicycle"}};
+  std::string name;
+  for (const char letter : label) {
+    const bool capital = letter >= 'A' && letter <= 'Z';
+    name += letter == '_' ? ' ' : static_cast<char>(capital ? letter - 'A' + 'a' : letter);
+  }
+  const auto found = known.find(name);
+  return found == known.end() ? name : found->second;
+}
 
 std::string plural_of(const std::string& noun) {
   static const std::map<std::string, std::string> irregular = {
@@ -56,4 +68,4 @@ std::string count_word(size_t count) {
   return count < kWords.size() ? kWords[count] : std::to_string(count);
 }
 
-}  // namespace m3::eval
+}  // namespace m3::dataset

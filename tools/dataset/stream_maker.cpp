@@ -1,0 +1,154 @@
+#include "tools/dataset/stream_maker.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "core/window_memory.h"
+
+namespace m3::dataset {
+namespace {
+
+constexpr int kLatestStart = 600;  // second of the first frame
+constexpr size_t kMeanWidth = 16;  // numbers that stand for a frame's mean token
+constexpr int64_t kSecond = 1'000'000'000;
+
+struct ShownFrame {
+  size_t picture;
+  int second;
+  int scale;
+};
+
+// Which pictures come after each other, and whether one camera saw them.
+std::vector<size_t> shown_pictures(const PictureList& pictures, const WindowOptions& options,
+                                   bool camera, Random& random) {
+  if (camera) {
+    std::vector<size_t> frames = random.one_of(pictures.cameras());
+    const auto most = static_cast<size_t>(std::max(2, options.most_pictures));
+    if (frames.size() > most)
+      frames.erase(frames.begin(), frames.end() - static_cast<std::ptrdiff_t>(most));
+    return frames;
+  }
+  std::vector<size_t> shown;
+  const int wanted = random.between(2, std::max(2, options.most_pictures));
+  while (static_cast<int>(shown.size()) < wanted) {
+    const bool again = !shown.empty() && random.chance(0.08);
+    const size_t next = again ? random.one_of(shown) : pictures.any(random);
+    // What shows nothing known is seldom worth a frame.
+    if (pictures.view(next).things.empty() && random.chance(0.7)) continue;
+    shown.push_back(next);
+  }
+  return shown;
+}
+
+// The scale of a frame, as the controller would choose it: fine for what is new, coarse for a
+// second look, as the budget has it.
+class ScaleChooser {
+ public:
+  ScaleChooser(const std::vector<int>& ladder, Random& random) : ladder_(ladder), random_(random) {
+    fixed_ = random.chance(0.3) ? random.one_of(ladder) : 0;
+    richness_ = random.below(ladder.size());
+  }
+
+  int fresh() {
+    if (fixed_ != 0) return fixed_;
+    const size_t step = richness_ + random_.below(2);
+    return ladder_[std::min(step, ladder_.size() - 1)];
+  }
+  int again() {
+    if (fixed_ != 0) return fixed_;
+    return ladder_[random_.below(richness_ + 1)];
+  }
+
+ private:
+  const std::vector<int>& ladder_;
+  Random& random_;
+  int fixed_ = 0;
+  size_t richness_ = 0;
+};
+
+// A token of its own for each picture; those of one camera are alike.
+std::vector<float> mean_of(size_t picture, uint64_t scene, bool camera) {
+  Random of_scene(scene);
+  Random of_picture(picture);
+  std::vector<float> mean(kMeanWidth);
+  const double own = camera ? 0.3 : 3;
+  for (float& value : mean)
+    value = static_cast<float>(of_scene.between(-1.0, 1.0) + own * of_picture.between(-1.0, 1.0));
+  return mean;
+}
+
+std::vector<ShownFrame> shown_frames(const std::vector<size_t>& shown, const WindowOptions& options,
+                                     Random& random) {
+  std::vector<ShownFrame> frames;
+  ScaleChooser scales(options.ladder, random);
+  // Mostly early in a stream, as times are whole seconds with few digits there.
+  int second = static_cast<int>(kLatestStart * std::pow(random.unit(), 2));
+  for (const size_t picture : shown) {
+    frames.push_back({picture, second, scales.fresh()});
+    const int looks = random.chance(0.35) ? random.between(1, 2) : 0;
+    for (int look = 0; look < looks; ++look) {
+      second += random.between(1, 6);
+      frames.push_back({picture, second, scales.again()});
+    }
+    second += random.between(1, 6);
+  }
+  return frames;
+}
+
+}  // namespace
+
+MadeWindow make_window(const PictureList& pictures, const WindowOptions& options, Random& random) {
+  const bool camera = !pictures.cameras().empty() && random.chance(0.5);
+  const std::vector<size_t> shown = shown_pictures(pictures, options, camera, random);
+  const std::vector<ShownFrame> frames = shown_frames(shown, options, random);
+  // From a poor window to a rich one, each doubling as likely.
+  const double poorest = std::log(std::min(36, options.most_visual_tokens));
+  const double richest = std::log(options.most_visual_tokens);
+  WindowLimits limits;
+  limits.visual_tokens = static_cast<int>(std::exp(random.between(poorest, richest)));
+  WindowMemory memory(limits, options.ladder);
+  const uint64_t scene = random.next();
+  std::vector<ShownFrame> held;
+  for (ShownFrame frame : frames) {
+    // Nothing finer than the whole window.
+    while (frame.scale > limits.visual_tokens && frame.scale > options.ladder.front())
+      frame.scale =
+          *(std::lower_bound(options.ladder.begin(), options.ladder.end(), frame.scale) - 1);
+    MemorySpan span;
+    span.visual_tokens = frame.scale;
+    span.marker_tokens = 3 + static_cast<int>(std::to_string(frame.second).size());
+    span.from_ns = span.to_ns = frame.second * kSecond;
+    span.mean = mean_of(frame.picture, scene, camera);
+    for (const MemoryOperation& operation : memory.append(std::move(span))) {
+      const auto at = held.begin() + static_cast<std::ptrdiff_t>(operation.span);
+      if (operation.kind == MemoryOperation::Kind::kCoarsen) {
+        at->scale = operation.visual_tokens;
+      } else if (operation.kind == MemoryOperation::Kind::kMerge) {
+        // The mean of two looks at one picture is that picture; of others the first stands for
+        // both.
+        held.erase(at + 1);
+      } else {
+        held.erase(at);
+      }
+    }
+    held.push_back(frame);
+  }
+
+  MadeWindow made;
+  made.watched.one_camera = camera;
+  std::set<size_t> kept;
+  for (const ShownFrame& frame : held) {
+    made.frames.push_back({frame.picture, frame.second, frame.scale});
+    made.watched.moments.push_back({&pictures.view(frame.picture), frame.second, frame.picture});
+    kept.insert(frame.picture);
+  }
+  for (const size_t picture : shown) {
+    if (!kept.contains(picture)) made.watched.gone.push_back(&pictures.view(picture));
+  }
+  return made;
+}
+
+}  // namespace m3::dataset
