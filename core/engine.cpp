@@ -81,7 +81,7 @@ class Registry {
   }
 
   std::shared_ptr<Engine> get(const EngineOptions& options, const ProgressFn& progress,
-                              std::stop_token stop) {
+                              const std::stop_token& stop) {
     const auto load = std::make_shared<Load>();
     for (;;) {
       if (stop.stop_requested()) throw_cancelled(options.model);
@@ -234,10 +234,11 @@ void check(const Question& question, const ModelInfo& info) {
   }
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): callers hand over what they made for it.
 std::shared_ptr<Engine> shared_engine(const EngineOptions& options, ProgressFn progress,
                                       std::stop_token stop) {
   check_options(options);
-  return Registry::instance().get(options, progress, std::move(stop));
+  return Registry::instance().get(options, progress, stop);
 }
 
 std::shared_ptr<Engine> find_engine(std::string_view model_id) {

@@ -280,7 +280,7 @@ std::vector<TraceTensor> FakeEngine::trace(const TraceRequest& request) {
 }  // namespace
 
 std::shared_ptr<Engine> open_fake_engine(const EngineOptions& options, const ProgressFn& progress,
-                                         std::stop_token stop) {
+                                         const std::stop_token& stop) {
   const FakeSettings settings = parse(options.model);
   if (options.device.starts_with("cuda")) {
     throw Error(ErrorCode::kUnsupported, "The fake engine runs on the CPU only; device \"" +

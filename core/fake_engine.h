@@ -32,6 +32,6 @@ inline constexpr std::string_view kFakeModelPrefix = "fake:";
 
 // Throws kInvalidArgument for a setting it does not know, kCancelled when `stop` is requested.
 std::shared_ptr<Engine> open_fake_engine(const EngineOptions& options, const ProgressFn& progress,
-                                         std::stop_token stop);
+                                         const std::stop_token& stop);
 
 }  // namespace m3

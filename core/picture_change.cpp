@@ -48,7 +48,7 @@ std::array<double, kUnknowns> solve(Normal m) {
 double picture_change(const Signature& before, const Signature& now, double noise) {
   static_assert(kSignatureColumns > 2 && kSignatureRows > 2);
   const double floor = kFloor + kNoiseShare * noise;
-  std::array<float, kBlocks> difference;
+  std::array<float, kBlocks> difference{};
   double largest = 0;
   double mean = 0;
   for (int i = 0; i < kBlocks; ++i) {
@@ -61,8 +61,8 @@ double picture_change(const Signature& before, const Signature& now, double nois
   // too small as it is.
   if (largest < kFloor) return largest / floor;
 
-  std::array<Row, kBlocks> rows;
-  std::array<float, kBlocks> step;  // the largest step from a block to its neighbours
+  std::array<Row, kBlocks> rows{};
+  std::array<float, kBlocks> step{};  // the largest step from a block to its neighbours
   for (int y = 0; y < kSignatureRows; ++y) {
     for (int x = 0; x < kSignatureColumns; ++x) {
       const int i = y * kSignatureColumns + x;
@@ -79,7 +79,7 @@ double picture_change(const Signature& before, const Signature& now, double nois
   }
   // Iteratively reweighted least squares: what changed must not bend the fit of light and shift.
   std::array<float, kBlocks> off = difference;  // what the fit leaves
-  std::array<float, kBlocks> size;
+  std::array<float, kBlocks> size{};
   float spread = 0;
   for (int round = 0; round <= kRounds; ++round) {
     for (int i = 0; i < kBlocks; ++i) size[i] = std::abs(off[i]);

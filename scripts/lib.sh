@@ -27,11 +27,12 @@ else
   die 'there is no home folder to keep downloads in: set M3_CACHE to a folder'
 fi
 
-# The environment that holds torch, named after what it must hold.
+# A Python environment, named after what it must hold. venv: torch and what reads the default model's packages;
+# venv check: what scripts/check needs.
 venv() {
   local key
-  key=$(grep -v '^#' "$root/scripts/requirements.txt" | sha256sum)
-  printf '%s/venv-%s\n' "$cache" "${key:0:12}"
+  key=$(grep -v '^#' "$root/scripts/requirements${1:+-$1}.txt" | sha256sum)
+  printf '%s/venv-%s%s\n' "$cache" "${1:+$1-}" "${key:0:12}"
 }
 
 # Runs a command quietly with its output in a log; prints the log's end when it fails.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <utility>
 
 #include "core/error.h"
@@ -95,7 +96,7 @@ bool take_bool(Cursor& cursor) {
 template <typename Wide, typename Narrow>
 std::vector<Wide> take_numbers(Cursor& cursor) {
   std::vector<Wide> values(cursor.take_count(sizeof(Narrow), "array values"));
-  for (Wide& value : values) value = static_cast<Wide>(cursor.take<Narrow>());
+  for (Wide& value : values) value = Wide{cursor.take<Narrow>()};
   return values;
 }
 
@@ -264,7 +265,8 @@ Gguf Gguf::read(std::shared_ptr<const MappedFile> mapped) {
                     " files; join them with llama.cpp's gguf-split --merge");
   }
   std::vector<TensorPlace> places;
-  for (uint64_t i = 0; i < tensors; ++i) places.push_back(take_tensor(cursor, path));
+  // No room is made by what a file claims.
+  std::generate_n(std::back_inserter(places), tensors, [&] { return take_tensor(cursor, path); });
 
   const uint64_t alignment = alignment_of(result.metadata_, cursor);
   const std::span<const std::byte> file = result.file_->bytes();

@@ -55,8 +55,9 @@ class HfTokenizer final : public Tokenizer {
       byte_ids_[static_cast<size_t>(byte)] =
           find(data_.byte_level ? alphabet_of({&one, 1}) : byte_token(byte));
     }
+    std::string both;
     for (const auto& [left, right] : data_.merges) {
-      const int32_t merged = find(left + right);
+      const int32_t merged = find(both.assign(left).append(right));
       if (find(left) == kNoToken || find(right) == kNoToken || merged == kNoToken)
         fail("merge " + in_quotes(left + " " + right) + " has a token that is not there");
       merges_.add(find(left), find(right), merged);
@@ -101,6 +102,7 @@ class HfTokenizer final : public Tokenizer {
   static std::vector<std::pair<std::string, int32_t>> texts_of(
       const std::vector<Data::Token>& tokens) {
     std::vector<std::pair<std::string, int32_t>> texts;
+    texts.reserve(tokens.size());
     for (const Data::Token& token : tokens) texts.emplace_back(token.text, token.id);
     return texts;
   }
@@ -184,8 +186,13 @@ class HfTokenizer final : public Tokenizer {
   // A text between added tokens.
   void encode_part(std::string_view part, bool is_first, std::vector<int32_t>& ids) const {
     std::string text(part);
-    for (const auto& [from, to] : data_.normalizer)
-      text = from.empty() ? to + text : replaced(text, from, to);
+    for (const auto& [from, to] : data_.normalizer) {
+      if (from.empty()) {
+        text.insert(0, to);
+      } else {
+        text = replaced(text, from, to);
+      }
+    }
     if (data_.uses_metaspace) {
       text = replaced(text, " ", kMeta);
       const bool wanted = data_.metaspace == Data::Prefix::kAlways ||

@@ -201,6 +201,7 @@ std::vector<int> read_feature_layers(JsonObject& object, int layers) {
   if (!object.has_value("vision_feature_layer")) return {std::max(0, layers - 1)};
   const std::vector<int64_t> wanted =
       integers_of(object, "vision_feature_layer", -layers - 1, layers);
+  result.reserve(wanted.size());
   for (const int64_t layer : wanted)
     result.push_back(static_cast<int>(layer < 0 ? layers + 1 + layer : layer));
   if (result.empty()) object.fail("vision_feature_layer", "must not be empty");

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <numeric>
 #include <unordered_map>
 #include <utility>
 
@@ -162,7 +163,7 @@ class BpeTokenizer final : public Tokenizer {
   Vocabulary vocabulary_;
   BpeMerges merges_;
   PreTokenizer pre_tokenizer_;
-  std::array<int32_t, 256> byte_ids_;
+  std::array<int32_t, 256> byte_ids_{};
 };
 
 class ByteTokenizer final : public Tokenizer {
@@ -195,13 +196,14 @@ class ByteTokenizer final : public Tokenizer {
 
   static std::vector<std::string> texts(const std::vector<std::string>& special_tokens) {
     std::vector<std::string> texts;
+    texts.reserve(kBytes + special_tokens.size());
     for (int byte = 0; byte < kBytes; ++byte) texts.emplace_back(1, static_cast<char>(byte));
     texts.insert(texts.end(), special_tokens.begin(), special_tokens.end());
     return texts;
   }
   static std::vector<int32_t> special_ids(size_t count) {
-    std::vector<int32_t> ids;
-    for (size_t i = 0; i < count; ++i) ids.push_back(kBytes + static_cast<int32_t>(i));
+    std::vector<int32_t> ids(count);
+    std::iota(ids.begin(), ids.end(), kBytes);
     return ids;
   }
 

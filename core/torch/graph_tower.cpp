@@ -66,6 +66,7 @@ at::Tensor GraphTower::run(const Step& step, const std::vector<at::Tensor>& valu
       return at::avg_pool2d(x, step.what.factor);
     case GraphOp::kConcat: {
       std::vector<at::Tensor> parts;
+      parts.reserve(step.what.inputs.size());
       for (const size_t input : step.what.inputs) parts.push_back(values[input]);
       return at::cat(parts, 1);
     }
