@@ -23,7 +23,7 @@ void EngineLoader::start(const EngineOptions& options) {
     const std::lock_guard lock(mutex_);
     state_ = State::kLoading;
   }
-  thread_ = std::jthread([this, options](std::stop_token stop) { load(options, stop); });
+  thread_ = std::jthread([this, options](std::stop_token stop) { load(options, std::move(stop)); });
 }
 
 void EngineLoader::stop() {
@@ -52,7 +52,7 @@ void EngineLoader::load(const EngineOptions& options, std::stop_token stop) {
     post_progress(GST_PROGRESS_TYPE_CONTINUE, std::string(what), fraction);
   };
   try {
-    std::shared_ptr<Engine> engine = shared_engine(options, progress, stop);
+    std::shared_ptr<Engine> engine = shared_engine(options, progress, std::move(stop));
     check_(engine->info());
     const std::string name = engine->info().name;
     finish(State::kReady, std::move(engine));

@@ -60,9 +60,9 @@ class FrameTime {
     return time == GST_CLOCK_TIME_NONE ? kNoTime : static_cast<int64_t>(time);
   }
 
-  GstSegment segment_;
+  GstSegment segment_{};
   GstClockTime step_ = 0;  // duration of a frame, 0: not known
-  GstClockTime next_pts_;
+  GstClockTime next_pts_ = GST_CLOCK_TIME_NONE;
 };
 
 }  // namespace m3

@@ -56,7 +56,7 @@ class MappedFrame {
   const FrameView& view() const noexcept { return view_; }
 
  private:
-  GstVideoFrame frame_;
+  GstVideoFrame frame_{};
   FrameView view_;
 };
 

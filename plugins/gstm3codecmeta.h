@@ -10,7 +10,7 @@
 
 // Tags: video, orientation (the grid knows left from right).
 struct GstM3CodecMeta {
-  GstMeta meta;
+  GstMeta meta;  // NOLINT(cppcoreguidelines-pro-type-member-init): GStreamer fills it in
   m3::CodecMotion motion;
 };
 

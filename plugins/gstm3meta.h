@@ -12,13 +12,13 @@
 
 // What m3motion saw. Tags: video, orientation (the signature knows up from down).
 struct GstM3ActivityMeta {
-  GstMeta meta;
+  GstMeta meta;  // NOLINT(cppcoreguidelines-pro-type-member-init): GStreamer fills it in
   m3::Activity activity;
 };
 
 // What m3scale decided.  Tags: video.
 struct GstM3ScaleMeta {
-  GstMeta meta;
+  GstMeta meta;  // NOLINT(cppcoreguidelines-pro-type-member-init): GStreamer fills it in
   m3::Decision decision;
   // Who granted the tokens and at which stream time: where those that are not shown go back to. May
   // be null.

@@ -166,7 +166,7 @@ void Scale::make_policy(const Settings& settings) {
     budget = m3::shared_budget(settings.budget_group, settings.budget, burst);
   }
   state.policy = std::make_shared<m3::ScalePolicy>(options, budget);
-  state.budget = budget;
+  state.budget = std::move(budget);
   state.used = settings;
 }
 

@@ -15,7 +15,7 @@ namespace {
 constexpr char kMemoryType[] = "M3Tokens";
 
 struct GstM3TokensMemory {
-  GstMemory memory;
+  GstMemory memory;  // NOLINT(cppcoreguidelines-pro-type-member-init): GStreamer fills it in
   m3::Tokens tokens;
   std::once_flag read_once;
   std::vector<float> values;  // what is shown, read back at the first map

@@ -31,8 +31,10 @@ enum {
 static_assert(PROP_STATS == kLlmStatsId);
 
 std::vector<std::string> texts_of(const GValue* array) {
+  const guint count = gst_value_array_get_size(array);
   std::vector<std::string> texts;
-  for (guint i = 0; i < gst_value_array_get_size(array); ++i) {
+  texts.reserve(count);
+  for (guint i = 0; i < count; ++i) {
     texts.emplace_back(m3::text_of(gst_value_array_get_value(array, i)));
   }
   return texts;

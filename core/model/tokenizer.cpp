@@ -82,7 +82,7 @@ class BpeTokenizer final : public Tokenizer {
   explicit BpeTokenizer(TokenizerData data)
       : vocabulary_(as_bytes(std::move(data.tokens), data.special_ids), data.special_ids),
         merges_(data.merges.size()),
-        pre_tokenizer_(data.pre_tokenizer) {
+        pre_tokenizer_(pre_tokenizer(data.pre_tokenizer)) {
     for (int byte = 0; byte < 256; ++byte) {
       const char c = static_cast<char>(byte);
       byte_ids_[static_cast<size_t>(byte)] = vocabulary_.id_of({&c, 1}).value_or(kNoToken);
@@ -162,7 +162,7 @@ class BpeTokenizer final : public Tokenizer {
 
   Vocabulary vocabulary_;
   BpeMerges merges_;
-  PreTokenizer pre_tokenizer_;
+  WordPattern pre_tokenizer_;
   std::array<int32_t, 256> byte_ids_{};
 };
 

@@ -1,6 +1,6 @@
-// WordPattern: cuts a text at the matches of a regular expression that a model's files bring along:
-// each match is a piece, and so is what lies between two of them. Threads: immutable; safe from any
-// thread.
+// WordPattern: cuts a text at the matches of a tokenizer's regular expression, which may come from
+// a file: each match is a piece, and so is what lies between two of them. Threads: immutable; safe
+// from any thread.
 #pragma once
 
 #include <functional>

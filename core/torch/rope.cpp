@@ -17,7 +17,7 @@ namespace {
 // frequencies: [head_dim / 2], radians a position.
 at::Tensor stretched(const at::Tensor& frequencies, const RopeScaling& scaling) {
   if (scaling.kind == RopeScaling::Kind::kNone) return frequencies;
-  const at::Tensor slow = frequencies.div(scaling.factor);
+  at::Tensor slow = frequencies.div(scaling.factor);
   if (scaling.kind == RopeScaling::Kind::kLinear) return slow;
   // Llama 3 (Hugging Face's _compute_llama3_parameters): turns within the original context say
   // whether a wave is short.

@@ -10,6 +10,7 @@
 #ifdef M3_HAVE_SENTENCEPIECE
 #include <sentencepiece_processor.h>
 
+#include "core/model/in_quotes.h"
 #include "core/model/mapped_file.h"
 #endif
 
@@ -44,8 +45,8 @@ class SentencepieceTokenizer final : public Tokenizer {
         adds_opening_(adds_opening && processor_->bos_id() >= 0) {
     for (const auto& [text, id] : added) {
       if (id < 0 || id >= kMostIds) {
-        throw Error(ErrorCode::kCorrupt,
-                    path + ": the added token " + text + " has the id " + std::to_string(id));
+        throw Error(ErrorCode::kCorrupt, path + ": the added token " + in_quotes(text) +
+                                             " has the id " + std::to_string(id));
       }
       added_ids_.emplace(text, id);
       added_texts_.emplace(id, text);

@@ -115,7 +115,7 @@ class TorchEngine final : public Engine {
 std::shared_ptr<Engine> open_engine(const EngineOptions& options, const ProgressFn& progress,
                                     std::stop_token stop) {
   auto core = std::make_shared<Core>(options.threads);
-  core->load(options, progress, stop);
+  core->load(options, progress, std::move(stop));
   return std::make_shared<TorchEngine>(std::move(core));
 }
 

@@ -21,7 +21,7 @@ std::vector<std::string> LineReader::lines() {
   };
   pollfd ready{file_, POLLIN, 0};
   while (open_ && ::poll(&ready, 1, 0) > 0) {
-    std::array<char, 4096> bytes;
+    std::array<char, 4096> bytes{};
     const ssize_t count = ::read(file_, bytes.data(), bytes.size());
     if (count <= 0) {
       open_ = false;

@@ -7,10 +7,10 @@
 #include "tools/m3_ask/options.h"
 #include "tools/m3_ask/printer.h"
 
+namespace m3::ask {
 namespace {
 
-int ask(const m3::ask::Options& options, m3::ask::Printer& printer, std::stop_token stop) {
-  using namespace m3::ask;
+int ask(const Options& options, Printer& printer, std::stop_token stop) {
   if (options.plays_video()) return ask_video(options, printer, stop);
   if (!options.questions_file.empty()) return ask_question_file(options, printer, stop);
   if (!options.windows_file.empty()) return ask_windows(options, printer, stop);
@@ -18,6 +18,7 @@ int ask(const m3::ask::Options& options, m3::ask::Printer& printer, std::stop_to
 }
 
 }  // namespace
+}  // namespace m3::ask
 
 int main(int argc, char** argv) {
   const auto parsed = m3::ask::parse_options(argc, argv);
@@ -28,5 +29,6 @@ int main(int argc, char** argv) {
   const m3::tools::Interrupt interrupt;  // before any other thread
   const bool show_questions = options.questions.size() != 1;
   m3::ask::Printer printer(options.json, show_questions);
-  return m3::tools::run_guarded("m3-ask", [&] { return ask(options, printer, interrupt.token()); });
+  return m3::tools::run_guarded("m3-ask",
+                                [&] { return m3::ask::ask(options, printer, interrupt.token()); });
 }

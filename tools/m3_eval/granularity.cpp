@@ -97,8 +97,9 @@ KindTable table_of(const std::string& kind, const std::vector<const Record*>& re
 
 }  // namespace
 
-Study ask_at_all_scales(std::shared_ptr<Engine> engine, const std::vector<SetQuestion>& questions,
-                        const std::string& data_folder, bool blind, std::stop_token stop,
+Study ask_at_all_scales(const std::shared_ptr<Engine>& engine,
+                        const std::vector<SetQuestion>& questions, const std::string& data_folder,
+                        bool blind, std::stop_token stop,
                         const std::function<void(double, const std::string&)>& progress) {
   Study study;
   study.ladder = engine->info().ladder;

@@ -32,8 +32,9 @@ struct Study {
 };
 
 // progress: fraction 0..1 and what is asked about.
-Study ask_at_all_scales(std::shared_ptr<Engine> engine, const std::vector<SetQuestion>& questions,
-                        const std::string& data_folder, bool blind, std::stop_token stop,
+Study ask_at_all_scales(const std::shared_ptr<Engine>& engine,
+                        const std::vector<SetQuestion>& questions, const std::string& data_folder,
+                        bool blind, std::stop_token stop,
                         const std::function<void(double, const std::string&)>& progress);
 
 // The figures of one kind of question.
