@@ -19,7 +19,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-OURS = ("core/", "plugins/", "tools/", "examples/")  # tests may be plain
+OURS = ("core/", "drawing/", "plugins/", "tools/", "examples/")  # tests may be plain
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 

@@ -14,6 +14,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^">]+)[">]', re.MULTILINE)
 GSTREAMER = re.compile(r"^(gst/|glib|gio/|gobject/|gmodule)")
 TORCH = re.compile(r"^(torch/|ATen/|c10/|caffe2/)")
 OPENCV = re.compile(r"^opencv2/")
+DRAWING = re.compile(r"^(cairo|pango)")
 
 
 def includes(*folders):
@@ -56,6 +57,14 @@ class Includes(unittest.TestCase):
         allowed = re.compile(r"^core/(vision/)?[^/]+\.h$")
         self.assertEqual([], self.broken(includes("plugins"), lambda path, name: name.startswith("core/") and not allowed.match(name)))
 
+    def test_cairo_and_pango_are_seen_in_drawing_only(self):
+        pairs = includes("core", "plugins", "tools", "examples", "drawing")
+        self.assertEqual([], self.broken(pairs, lambda path, name: DRAWING.match(name) and not path.startswith("drawing/")))
+
+    def test_drawing_knows_core_and_nothing_above(self):
+        self.assertEqual([], self.broken(includes("drawing"), lambda path, name: GSTREAMER.match(name) or name.startswith(
+            ("plugins/", "tools/", "tests/", "examples/", "core/torch/"))))
+
     def test_nobody_above_the_engine_module_includes_its_headers(self):
         pairs = includes("core", "plugins", "tools", "examples")
         self.assertEqual([], self.broken(
@@ -63,7 +72,7 @@ class Includes(unittest.TestCase):
 
     def test_core_includes_nothing_from_above(self):
         self.assertEqual([], self.broken(
-            includes("core"), lambda path, name: name.startswith(("plugins/", "tools/", "tests/", "examples/"))))
+            includes("core"), lambda path, name: name.startswith(("plugins/", "drawing/", "tools/", "tests/", "examples/"))))
 
     def test_examples_use_the_public_elements_only(self):
         self.assertEqual([], self.broken(
