@@ -3,8 +3,8 @@
 // a time.
 #pragma once
 
+#include "core/activity.h"
 #include "core/export.h"
-#include "core/scale_policy.h"
 
 namespace m3 {
 
@@ -20,6 +20,7 @@ class M3_API ActivitySince {
  private:
   Activity newest_;
   double motion_ = 0;
+  bool interest_ = false;  // of the frame with the most motion
   bool scene_ = false;
 };
 

@@ -52,6 +52,7 @@ std::string to_json_line(const FrameLine& line) {
   object["motion"] = rounded(line.motion, 1e4);
   object["complexity"] = rounded(line.complexity, 1e4);
   object["scale"] = line.scale;
+  if (line.crop_scale > 0) object["crop_scale"] = line.crop_scale;
   object["reason"] = to_string(line.reason);
   return one_line(object);
 }

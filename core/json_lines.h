@@ -26,6 +26,7 @@ struct FrameLine {
   double motion = 0;         // 0..1, as Activity has them
   double complexity = 0;     // 0..1
   int scale = 0;             // tokens shown, 0: none
+  int crop_scale = 0;        // and of a closer look at a part of it; 0: left out
   Reason reason = Reason::kSampled;
 };
 

@@ -210,7 +210,21 @@ Decision ScalePolicy::decide_auto(const Activity& activity, int64_t now_ns) {
     return spend(half_bucket(now_ns), Reason::kScene, activity, now_ns);
   }
   watch(activity, now_ns);
-  return watch_.moving ? decide_moving(activity, now_ns) : decide_resting(activity, now_ns);
+  Decision decision =
+      watch_.moving ? decide_moving(activity, now_ns) : decide_resting(activity, now_ns);
+  if (options_.crops && watch_.moving) add_crop(activity, now_ns, &decision);
+  return decision;
+}
+
+// As many tokens as the start of motion gets, and as many again stay for the next one.
+void ScalePolicy::add_crop(const Activity& activity, int64_t now_ns, Decision* decision) {
+  if (decision->action != Action::kEncode || decision->scale < decision->wanted) return;
+  if (load_ >= kHighLoad) return;
+  const std::optional<FramePart> part = choose_crop(activity.heat);
+  if (!part || budget_->available(budget_ns(now_ns)) < 2.0 * event_scale_) return;
+  if (!budget_->take(budget_ns(now_ns), event_scale_)) return;
+  decision->crop = *part;
+  decision->crop_scale = event_scale_;
 }
 
 void ScalePolicy::watch(const Activity& activity, int64_t now_ns) {
@@ -232,14 +246,15 @@ void ScalePolicy::watch(const Activity& activity, int64_t now_ns) {
 
 Decision ScalePolicy::decide_moving(const Activity& activity, int64_t now_ns) {
   const double elapsed = seconds(shown_->at_ns, now_ns);
+  const Reason reason = activity.interest ? Reason::kRoi : Reason::kMotion;
   if (shown_->at_ns < watch_.since_ns) {  // an event starts: it may spend what was saved
-    if (elapsed >= kStartGapSeconds) return spend(event_scale_, Reason::kMotion, activity, now_ns);
+    if (elapsed >= kStartGapSeconds) return spend(event_scale_, reason, activity, now_ns);
     return {Action::kReuse, 0, Reason::kBudget};
   }
   // It came into view further since then.
   if (activity.motion >= watch_.shown_motion + kGrown && elapsed >= kStartGapSeconds &&
       budget_->available(budget_ns(now_ns)) >= budget_->burst() / 2) {
-    return spend(event_scale_, Reason::kMotion, activity, now_ns);
+    return spend(event_scale_, reason, activity, now_ns);
   }
   const int finer = half_bucket(now_ns);
   const double due = watch_.detailed_ns ? seconds(*watch_.detailed_ns, now_ns) - kDetailAgainSeconds
@@ -248,7 +263,7 @@ Decision ScalePolicy::decide_moving(const Activity& activity, int64_t now_ns) {
     watch_.detailed_ns = now_ns;
     return spend(finer, Reason::kDetail, activity, now_ns);
   }
-  if (const int scale = paced_scale(now_ns)) return spend(scale, Reason::kMotion, activity, now_ns);
+  if (const int scale = paced_scale(now_ns)) return spend(scale, reason, activity, now_ns);
   return {Action::kReuse, 0, Reason::kBudget};
 }
 
@@ -325,11 +340,11 @@ Decision ScalePolicy::spend(int scale, Reason reason, const Activity& activity, 
       if (granted >= last_up_to(ladder, static_cast<int>(std::min<double>(most, ladder.back())))) {
         fine_ = activity.signature;
       }
-      return {Action::kEncode, granted, reason};
+      return {Action::kEncode, granted, reason, scale};
     }
     reason = Reason::kBudget;
   }
-  return {Action::kReuse, 0, Reason::kBudget};
+  return {Action::kReuse, 0, Reason::kBudget, scale};
 }
 
 }  // namespace m3

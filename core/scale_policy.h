@@ -5,34 +5,19 @@
 // give_back() from any.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "core/activity.h"
+#include "core/crop_choice.h"
 #include "core/export.h"
 #include "core/frame.h"
 #include "core/token_budget.h"
 
 namespace m3 {
-
-// Mean luma of 32x18 equal blocks, row-major: small enough to travel with the frame, and enough to
-// tell how far the picture has moved from the one last encoded.
-inline constexpr int kSignatureColumns = 32;
-inline constexpr int kSignatureRows = 18;
-using Signature = std::array<uint8_t, kSignatureColumns * kSignatureRows>;
-
-// What is seen in a frame without the tower. Made by core/vision/frame_activity.
-struct Activity {
-  double motion =
-      0;  // 0..1: how much moves, camera noise and global motion taken out; 0.1 is a far person
-  double complexity = 0;  // 0..1: detail that a coarse scale would lose
-  bool scene = false;     // a cut: hardly anything of the last picture is left
-  double noise = 0;       // camera noise, standard deviation of luma, 0..255
-  Signature signature{};
-};
 
 enum class Reason {
   kFirst,
@@ -61,6 +46,16 @@ struct Decision {
   Action action = Action::kSkip;
   int scale = 0;  // of the ladder with kEncode, else 0
   Reason reason = Reason::kSampled;
+  // With kEncode, or kReuse for want of tokens: the scale that it would have got if the budget held
+  // more and the engine had time; `scale` or finer. Else 0.
+  int wanted = 0;
+  // A closer look at a part of the frame beside the whole, 0: none. Its tokens come on top of
+  // `scale` and were taken from the budget too.
+  int crop_scale = 0;
+  FramePart crop;
+
+  int tokens() const noexcept { return scale + crop_scale; }
+  friend bool operator==(const Decision&, const Decision&) = default;
 };
 
 struct ScalePolicyOptions {
@@ -72,6 +67,9 @@ struct ScalePolicyOptions {
   // that joined later), so its first frame counts as now for the group. False: equal stream times
   // are the same time for the budget.
   bool own_clock = false;
+  // Frames in which something small moves get a closer look at it beside the whole, where the
+  // budget holds it and enough for the next event.
+  bool crops = false;
 };
 
 class M3_API ScalePolicy {
@@ -120,6 +118,7 @@ class M3_API ScalePolicy {
   Decision decide_moving(const Activity& activity, int64_t now_ns);
   Decision decide_resting(const Activity& activity, int64_t now_ns);
   Decision spend(int scale, Reason reason, const Activity& activity, int64_t now_ns);
+  void add_crop(const Activity& activity, int64_t now_ns, Decision* decision);
   void watch(const Activity& activity, int64_t now_ns);
   int paced_scale(int64_t now_ns);        // what continuing motion may have now, 0: it waits
   double pace(int64_t now_ns) const;      // tokens a second that continuing motion may spend now

@@ -20,6 +20,11 @@ constexpr double kCutCorrelation = 0.5;       // of two signatures; below it har
 constexpr float kLeastTolerance = 1;  // levels of luma that a small pixel differs without cause
 constexpr float kMeanDeviation = 1.2533F;  // standard deviation / mean deviation of Gaussian noise
 
+double seconds_between(int64_t from_ns, int64_t to_ns) {
+  if (from_ns == kNoTime || to_ns == kNoTime) return kUnknownStepSeconds;
+  return std::clamp(static_cast<double>(to_ns - from_ns) * 1e-9, 0.001, 1.0);
+}
+
 }  // namespace
 
 struct FrameActivity::State {
@@ -53,7 +58,9 @@ struct FrameActivity::State {
     for (size_t i = 0; i < now.size(); ++i) shown[i] = weights[i] > 0 ? now[i] : mean;
     return shown.data();
   }
-  int64_t last_ns = kNoTime;
+  int64_t last_ns = kNoTime;   // of the frame measured last
+  int64_t frame_ns = kNoTime;  // of the frame before, measured or not
+  Activity last;               // as it was measured
 };
 
 namespace {
@@ -131,7 +138,17 @@ void FrameActivity::set_regions(const Regions& regions) {
 
 void FrameActivity::reset() {
   state_->started = false;
-  state_->last_ns = kNoTime;
+  state_->last_ns = state_->frame_ns = kNoTime;
+  state_->last = {};
+}
+
+Activity FrameActivity::pass(int64_t pts_ns) {
+  state_->frame_ns = pts_ns;
+  Activity activity = state_->last;
+  activity.motion = 0;
+  activity.scene = activity.interest = false;
+  activity.heat = {};
+  return activity;
 }
 
 Activity FrameActivity::measure(const FrameView& frame) {
@@ -154,17 +171,16 @@ Activity FrameActivity::measure(const FrameView& frame) {
   activity.complexity = complexity_of(activity.signature);
   if (width < kLeastSidePx || height < kLeastSidePx) return activity;
 
-  double dt = kUnknownStepSeconds;
-  if (frame.pts_ns != kNoTime && s.last_ns != kNoTime) {
-    dt = std::clamp(static_cast<double>(frame.pts_ns - s.last_ns) * 1e-9, 0.001, 1.0);
-  }
-  s.last_ns = frame.pts_ns;
+  const double dt = seconds_between(s.last_ns, frame.pts_ns);
+  const double step = seconds_between(s.frame_ns, frame.pts_ns);
+  s.last_ns = s.frame_ns = frame.pts_ns;
   activity.scene = s.started && correlation(s.signature, activity.signature) < kCutCorrelation;
   s.signature = activity.signature;
   if (!s.started || activity.scene) {
     s.model.start(now, width, height);
     s.change = {};
     s.started = true;
+    s.last = activity;
     return activity;
   }
   const float tolerance = std::max(kLeastTolerance, s.model.rest_level());
@@ -174,9 +190,13 @@ Activity FrameActivity::measure(const FrameView& frame) {
   const int down_px = s.change.jump_y_px + static_cast<int>(std::lround(s.change.dy_px));
   if (right_px != 0 || down_px != 0)
     activity.signature = signature_of(shown, width, height, right_px, down_px);
-  activity.motion = std::cbrt(s.model.measure(now, s.change, dt));
+  activity.motion = std::cbrt(s.model.measure(now, s.change, dt, step));
+  activity.interest =
+      !s.regions.interest.empty() && activity.motion > 0 && s.model.mostly_in_full();
+  activity.heat = s.model.heat();
   activity.noise = s.model.rest_level() * kMeanDeviation * 3 * s.luma.block_px();
   if (s.model.adopted()) s.change = {};
+  s.last = activity;
   return activity;
 }
 

@@ -181,7 +181,7 @@ void MotionModel::start(const float* now, int width, int height) {
   rest_level_ = kFirstSpread;
 }
 
-double MotionModel::measure(const float* now, const GlobalChange& change, double dt) {
+double MotionModel::measure(const float* now, const GlobalChange& change, double dt, double step) {
   now_s_ += dt;
   const Recent& recent =
       now_s_ - recent_[0].end_s >= kRecentSeconds - 1e-6 ? recent_[0] : recent_[1];
@@ -193,7 +193,7 @@ double MotionModel::measure(const float* now, const GlobalChange& change, double
   std::swap(excess_, last_excess_);
   judge(change, dt);
   const double share =
-      moving_share(dt < kPersistSeconds,
+      moving_share(step < kPersistSeconds,
                    static_cast<std::ptrdiff_t>(change.jump_y_px) * width_ + change.jump_x_px);
   adopted_ = std::abs(change.gain - 1) > kMostGainStep || std::abs(change.offset) > kMostOffset ||
              std::abs(change.jump_x_px) > kMostJumpPx || std::abs(change.jump_y_px) > kMostJumpPx;
@@ -267,6 +267,25 @@ void MotionModel::set_weights(std::vector<float> weights) {
   for (const float weight : weights_) weight_ += weight;
 }
 
+size_t MotionModel::block_of(size_t pixel) const {
+  const auto width = static_cast<size_t>(width_);
+  const size_t column = pixel % width * kSignatureColumns / width;
+  const size_t row = pixel / width * kSignatureRows / static_cast<size_t>(height_);
+  return row * kSignatureColumns + column;
+}
+
+Heat MotionModel::heat() const {
+  const double block = static_cast<double>(width_) * height_ / static_cast<double>(moving_.size());
+  Heat heat{};
+  for (size_t i = 0; i < heat.size(); ++i) {
+    // A pixel that moves is seen, however large the block is.
+    if (moving_[i] > 0) {
+      heat[i] = static_cast<uint8_t>(std::clamp(std::lround(255 * moving_[i] / block), 1L, 255L));
+    }
+  }
+  return heat;
+}
+
 // Pixel i of the ground is pixel i - shift of the frame.
 double MotionModel::moving_share(bool persistent, std::ptrdiff_t shift) {
   const float* excess = excess_.data();
@@ -275,6 +294,8 @@ double MotionModel::moving_share(bool persistent, std::ptrdiff_t shift) {
     return excess[i] > 0 && (!persistent || last[i] > 0);
   };
   const bool weighted = weights_.size() == slow_.size();
+  moving_.fill(0);
+  full_ = 0;
   double pixels = 0;
   for (int y = y0_; y < y1_; ++y) {
     for (int x = x0_; x < x1_; ++x) {
@@ -283,9 +304,15 @@ double MotionModel::moving_share(bool persistent, std::ptrdiff_t shift) {
       int near = 0;
       for (const std::ptrdiff_t row : {i - width_, i, i + width_})
         near += moves(row - 1) + moves(row) + moves(row + 1);
-      if (near >= kNeighbours) pixels += weighted ? weights_[static_cast<size_t>(i - shift)] : 1;
+      if (near < kNeighbours) continue;
+      const auto at = static_cast<size_t>(i - shift);
+      const double weight = weighted ? weights_[at] : 1;
+      pixels += weight;
+      if (weight >= 1) full_ += weight;
+      if (weight > 0) ++moving_[block_of(at)];
     }
   }
+  counted_ = pixels;
   const double all = weighted ? weight_ : static_cast<double>(width_) * height_;
   return all > 0 ? pixels / all : 0;
 }

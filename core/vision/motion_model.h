@@ -3,9 +3,12 @@
 // carried there by its GlobalChange first. Threads: not safe; one stream owns it.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
+#include "core/activity.h"
 #include "core/vision/global_change.h"
 
 namespace m3 {
@@ -21,8 +24,16 @@ class MotionModel {
   const float* ground() const { return slow_.data(); }
 
   // The part of the picture that moves, 0..1, in a frame that lies `change` away from the ground,
-  // `dt` seconds after the frame before it.
-  double measure(const float* now, const GlobalChange& change, double dt);
+  // `dt` seconds after the one measured before it and `step` seconds after the frame before it.
+  double measure(const float* now, const GlobalChange& change, double dt, double step);
+  double measure(const float* now, const GlobalChange& change, double dt) {
+    return measure(now, change, dt, dt);
+  }
+
+  // More than half of it moves where a pixel counts in full.
+  bool mostly_in_full() const { return full_ * 2 > counted_; }
+  // Where it moves, in blocks of the frame; what counts nothing is left out.
+  Heat heat() const;
 
   // What each pixel of a frame counts in measure(), 0..1; empty: all the same. Kept until the next
   // call.
@@ -46,6 +57,7 @@ class MotionModel {
   void compare(const float* now, const GlobalChange& change, const float* recent);
   void judge(const GlobalChange& change, double dt);
   double moving_share(bool persistent, std::ptrdiff_t shift);
+  size_t block_of(size_t pixel) const;  // of a frame
   void adopt(const GlobalChange& change);
   void measure_rest();
 
@@ -69,7 +81,10 @@ class MotionModel {
   std::vector<float> rows_, samples_;  // scratch
   float rest_level_ = 0;
   std::vector<float> weights_;
-  double weight_ = 0;  // sum of weights_
+  double weight_ = 0;                                                  // sum of weights_
+  double counted_ = 0;                                                 // weights of what moves
+  double full_ = 0;                                                    // of that: where they are 1
+  std::array<uint32_t, kSignatureColumns * kSignatureRows> moving_{};  // pixels of each block
   bool adopted_ = false;
 };
 
