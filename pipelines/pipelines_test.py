@@ -16,6 +16,7 @@ FRAMES, RATE = 60, 10
 EXPECTED = {
     # Six seconds, asked every ten: once, at the end.
     "ask-file.launch": [(r'm3-answer, .*question=\(string\)"What\\ do\\ you\\ see\\\?"', 1)],
+    "overlay.launch": [(r"m3-answer, ", 1)],
     "wall.launch": [(r"m3-answer, ", 4)],
     "metadata.launch": [(r"GstM3ActivityMeta.*GstM3ScaleMeta", FRAMES)],
 }

@@ -62,9 +62,14 @@ GstBuffer* new_token_buffer(GstBuffer* frame, GstClockTime pts) {
 // A buffer on its way out, with the tokens that it waits for.
 class FrameItem final : public Outbox::Item {
  public:
-  // Takes the buffer. An invalid future: it goes as it is.
-  FrameItem(GstElement* element, GstBuffer* buffer, std::future<Tokens> tokens)
-      : element_(element), buffer_(buffer), tokens_(std::move(tokens)), encodes_(tokens_.valid()) {}
+  // Takes the buffer. Invalid tokens: it goes as it is.
+  FrameItem(GstElement* element, GstBuffer* buffer, std::future<Tokens> tokens,
+            std::future<Tokens> crop)
+      : element_(element),
+        buffer_(buffer),
+        tokens_(std::move(tokens)),
+        crop_(std::move(crop)),
+        encodes_(tokens_.valid()) {}
   ~FrameItem() override {
     if (buffer_) gst_buffer_unref(buffer_);
   }
@@ -72,12 +77,16 @@ class FrameItem final : public Outbox::Item {
   FrameItem& operator=(const FrameItem&) = delete;
 
   bool ready_within(std::chrono::milliseconds limit) override {
-    return !encodes_ || tokens_.wait_for(limit) == std::future_status::ready;
+    if (!encodes_) return true;
+    // The crop is encoded behind the frame.
+    const std::future<Tokens>& last = crop_.valid() ? crop_ : tokens_;
+    return last.wait_for(limit) == std::future_status::ready;
   }
   GstFlowReturn send(GstPad* pad) override {
     return guard(element_, "encode", GST_FLOW_ERROR, [&] {
       if (encodes_) {
         gst_buffer_append_memory(buffer_, new_tokens_memory(tokens_.get()));
+        if (crop_.valid()) gst_buffer_append_memory(buffer_, new_tokens_memory(crop_.get()));
         GST_BUFFER_FLAG_UNSET(buffer_, GST_BUFFER_FLAG_GAP);
       }
       return gst_pad_push(pad, std::exchange(buffer_, nullptr));
@@ -89,6 +98,7 @@ class FrameItem final : public Outbox::Item {
   GstElement* const element_;
   GstBuffer* buffer_;
   std::future<Tokens> tokens_;
+  std::future<Tokens> crop_;  // invalid: none
   const bool encodes_;
 };
 
@@ -277,16 +287,22 @@ GstFlowReturn Encoder::process(GstBuffer* buffer) {
   if (const GstFlowReturn flow = make_room(&encode); flow != GST_FLOW_OK) return flow;
 
   std::future<Tokens> tokens;
+  std::future<Tokens> crop;
   if (encode) {
     const MappedFrame frame(*state_->info, buffer, pts_ns);
-    tokens =
-        engine->encode({frame.view(), kept_scale(engine->info().ladder, settings().keep_scale)});
+    const std::vector<int>& ladder = engine->info().ladder;
+    tokens = engine->encode({frame.view(), kept_scale(ladder, settings().keep_scale)});
+    if (decision.crop_scale > 0) {
+      FrameView part = frame.view();
+      part.crop = crop_of(part, decision.crop);
+      crop = engine->encode({part, kept_scale(ladder, decision.crop_scale)});
+    }
     ++state_->processed;
   }
   GstBuffer* out = new_token_buffer(buffer, pts);
   const GstM3ScaleMeta* meta = gst_buffer_get_m3_decision(buffer);
   if (wanted && !encode) {
-    if (meta && meta->policy) meta->policy->give_back(meta->granted_at_ns, decision.scale);
+    if (meta && meta->policy) meta->policy->give_back(meta->granted_at_ns, decision.tokens());
     gst_buffer_set_m3_decision(out, {Action::kSkip, 0, Reason::kBusy}, nullptr, pts_ns);
     ++state_->dropped;
     report_drop(buffer, pts);
@@ -296,7 +312,8 @@ GstFlowReturn Encoder::process(GstBuffer* buffer) {
   if (wanted && drops_) {
     tell_load(encode ? static_cast<double>(outbox_.waiting()) / kFramesInFlight : 1);
   }
-  return outbox_.put(std::make_unique<FrameItem>(element_, out, std::move(tokens)));
+  return outbox_.put(
+      std::make_unique<FrameItem>(element_, out, std::move(tokens), std::move(crop)));
 }
 
 void Encoder::report_drop(GstBuffer* buffer, GstClockTime pts) {

@@ -32,9 +32,9 @@
 #include "plugins/glue.h"
 #include "plugins/gstm3tokens.h"
 #include "plugins/llm_properties.h"
-#include "plugins/question_pad.h"
 #include "plugins/question_signals.h"
 #include "plugins/responder.h"
+#include "plugins/text_pad.h"
 
 GST_DEBUG_CATEGORY_STATIC(gst_m3_llm_debug);
 #define GST_CAT_DEFAULT gst_m3_llm_debug
@@ -92,14 +92,14 @@ static void gst_m3_llm_get_property(GObject* object, guint id, GValue* value, GP
 
 static gchar* gst_m3_llm_ask(GstM3Llm* self, const gchar* text) {
   return m3::guard(self, __func__, static_cast<gchar*>(nullptr), [&]() -> gchar* {
-    const std::string id = self->impl->ask(m3::question_text(text));
+    const std::string id = self->impl->ask(m3::one_text(text));
     return id.empty() ? nullptr : g_strdup(id.c_str());
   });
 }
 
 static gchar* gst_m3_llm_ask_at(GstM3Llm* self, const gchar* text, guint64 at, guint64 every) {
   return m3::guard(self, __func__, static_cast<gchar*>(nullptr), [&]() -> gchar* {
-    const std::string id = self->impl->ask_at(m3::question_text(text), at, every);
+    const std::string id = self->impl->ask_at(m3::one_text(text), at, every);
     return id.empty() ? nullptr : g_strdup(id.c_str());
   });
 }
@@ -155,7 +155,7 @@ static GstPad* gst_m3_llm_request_new_pad(GstElement* element, GstPadTemplate* t
     return nullptr;
   }
   m3::Responder* impl = GST_M3_LLM(element)->impl;
-  GstPad* pad = m3::new_question_pad(templ, [impl](const std::string& text, int64_t at_ns) {
+  GstPad* pad = m3::new_text_pad(templ, [impl](const std::string& text, int64_t at_ns) {
     if (at_ns == m3::kNoTime) {
       impl->ask(text);
     } else {

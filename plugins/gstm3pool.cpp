@@ -37,21 +37,21 @@ GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(M3_TOKENS_CAPS));
 
 // Streaming thread; keeps nothing from buffer to buffer.
-void show_granted_scale(GstBuffer* buffer) {
-  if (gst_buffer_n_memory(buffer) == 0) return;  // a frame without tokens of its own
-  const auto tokens = m3::tokens_in(buffer);
+void show_granted_scale(GstBuffer* buffer, guint tile) {
+  const auto tokens = m3::tokens_in(buffer, tile);
   if (!tokens) {
     throw m3::Error(m3::ErrorCode::kMismatch,
                     "A buffer does not hold visual tokens of this process; put m3encode before");
   }
   const GstM3ScaleMeta* meta = gst_buffer_get_m3_decision(buffer);
   if (!meta) return;
-  const int shown = tokens->scale_within(meta->decision.scale);
-  if (shown < meta->decision.scale && meta->policy) {
-    meta->policy->give_back(meta->granted_at_ns, meta->decision.scale - shown);
+  const int granted = tile == 0 ? meta->decision.scale : meta->decision.crop_scale;
+  const int shown = tokens->scale_within(granted);
+  if (shown < granted && meta->policy) {
+    meta->policy->give_back(meta->granted_at_ns, granted - shown);
   }
   if (shown != tokens->scale()) {
-    gst_buffer_replace_all_memory(buffer, m3::new_tokens_memory(tokens->pool_to(shown)));
+    gst_buffer_replace_memory(buffer, tile, m3::new_tokens_memory(tokens->pool_to(shown)));
   }
 }
 
@@ -68,7 +68,9 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(m3pool, "m3pool", GST_RANK_NONE, GST_TYPE_
 
 static GstFlowReturn gst_m3_pool_transform_ip(GstBaseTransform* transform, GstBuffer* buffer) {
   return m3::guard(transform, __func__, GST_FLOW_ERROR, [&] {
-    show_granted_scale(buffer);
+    // A frame without tokens of its own has no memory.
+    const guint tiles = gst_buffer_n_memory(buffer);
+    for (guint tile = 0; tile < tiles; ++tile) show_granted_scale(buffer, tile);
     return GST_FLOW_OK;
   });
 }

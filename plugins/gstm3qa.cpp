@@ -58,8 +58,8 @@ GstStaticPadTemplate question_template =
 // The specs of all elements inside; a name that several have (when-busy) once.
 m3::Specs all_properties() {
   m3::Specs all;
-  for (const m3::Specs& specs :
-       {m3::encode_properties(), m3::scale_properties(), m3::llm_properties()}) {
+  for (const m3::Specs& specs : {m3::encode_properties(), m3::scale_properties(),
+                                 m3::motion_properties(), m3::llm_properties()}) {
     for (GParamSpec* spec : specs) {
       const bool known = std::any_of(all.begin(), all.end(), [spec](const GParamSpec* other) {
         return std::strcmp(spec->name, other->name) == 0;
@@ -82,6 +82,7 @@ struct _GstM3Qa {
   // Constant after construction. We hold them too: request pads are released when the bin has let
   // go of its children.
   GstElement* encode;
+  GstElement* motion;
   GstElement* scale;
   GstElement* llm;
   GstElement* text_tee;  // nullptr when GStreamer's core elements are not there
@@ -92,8 +93,8 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(m3qa, "m3qa", GST_RANK_NONE, GST_TYPE_M3_Q
                                       GST_DEBUG_CATEGORY_INIT(gst_m3_qa_debug, "m3qa", 0,
                                                               "questions about video"))
 
-static std::array<GstElement*, 3> gst_m3_qa_children_with_properties(GstM3Qa* self) {
-  return {self->encode, self->scale, self->llm};
+static std::array<GstElement*, 4> gst_m3_qa_children_with_properties(GstM3Qa* self) {
+  return {self->encode, self->scale, self->llm, self->motion};
 }
 
 static void gst_m3_qa_set_property(GObject* object, guint id, const GValue* value,
@@ -182,7 +183,7 @@ static GstStateChangeReturn gst_m3_qa_change_state(GstElement* element, GstState
 
 static void gst_m3_qa_finalize(GObject* object) {
   GstM3Qa* self = GST_M3_QA(object);
-  for (GstElement* held : {self->encode, self->scale, self->llm, self->text_tee}) {
+  for (GstElement* held : {self->encode, self->motion, self->scale, self->llm, self->text_tee}) {
     if (held) gst_object_unref(held);
   }
   G_OBJECT_CLASS(gst_m3_qa_parent_class)->finalize(object);
@@ -214,19 +215,20 @@ static void gst_m3_qa_init(GstM3Qa* self) {
   const auto make = [](GType type, const char* name) {
     return GST_ELEMENT(gst_object_ref_sink(g_object_new(type, "name", name, nullptr)));
   };
-  GstElement* motion = GST_ELEMENT(g_object_new(GST_TYPE_M3_MOTION, "name", "motion", nullptr));
   GstElement* pool = GST_ELEMENT(g_object_new(GST_TYPE_M3_POOL, "name", "pool", nullptr));
+  self->motion = make(GST_TYPE_M3_MOTION, "motion");
   self->scale = make(GST_TYPE_M3_SCALE, "scale");
   self->encode = make(GST_TYPE_M3_ENCODE, "encode");
   self->llm = make(GST_TYPE_M3_LLM, "llm");
-  gst_bin_add_many(GST_BIN(self), motion, self->scale, self->encode, pool, self->llm, nullptr);
-  gst_element_link(motion, self->scale);
+  gst_bin_add_many(GST_BIN(self), self->motion, self->scale, self->encode, pool, self->llm,
+                   nullptr);
+  gst_element_link(self->motion, self->scale);
   gst_element_link_many(self->encode, pool, self->llm, nullptr);
   GstElement* element = GST_ELEMENT(self);
   const auto templ = [element](const char* name) {
     return gst_element_class_get_pad_template(GST_ELEMENT_GET_CLASS(element), name);
   };
-  gst_m3_qa_add_ghost(element, templ("sink"), gst_element_get_static_pad(motion, "sink"));
+  gst_m3_qa_add_ghost(element, templ("sink"), gst_element_get_static_pad(self->motion, "sink"));
 
   GstElement* video_tee = gst_element_factory_make("tee", "video-tee");
   GstElement* text_tee = gst_element_factory_make("tee", "text-tee");

@@ -128,9 +128,10 @@ GstMemory* new_tokens_memory(const Tokens& tokens) {
   return &memory->memory;
 }
 
-std::optional<Tokens> tokens_in(GstBuffer* buffer) {
-  if (gst_buffer_n_memory(buffer) != 1) return std::nullopt;
-  GstMemory* memory = gst_buffer_peek_memory(buffer, 0);
+std::optional<Tokens> tokens_in(GstBuffer* buffer, guint tile) {
+  const guint count = gst_buffer_n_memory(buffer);
+  if (tile >= count || count > kMostTiles) return std::nullopt;
+  GstMemory* memory = gst_buffer_peek_memory(buffer, tile);
   if (!gst_memory_is_type(memory, kMemoryType)) return std::nullopt;
   return as_tokens(memory)->tokens;
 }

@@ -20,8 +20,13 @@ namespace m3 {
 // A memory of tokens.scale() * tokens.dim() floats. tokens must not be empty.
 GstMemory* new_tokens_memory(const Tokens& tokens);
 
-// The tokens in the buffer's one memory; none when it holds something else.
-std::optional<Tokens> tokens_in(GstBuffer* buffer);
+// The tokens in the buffer's memories, one of each: the frame, then a closer look at a part of it.
+// At most this many.
+inline constexpr guint kMostTiles = 2;
+
+// Tokens of one memory of the buffer, counted from 0; none when there is none or it holds something
+// else.
+std::optional<Tokens> tokens_in(GstBuffer* buffer, guint tile = 0);
 
 GstCaps* new_tokens_caps(const ModelInfo& info);
 // The caps' model-id. Throws kMismatch when the caps are not of a stream of tokens.

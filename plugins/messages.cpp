@@ -60,6 +60,9 @@ GstMessage* new_frame_message(GstElement* element, const FrameLine& line) {
   gst_structure_set(structure, "motion", G_TYPE_DOUBLE, line.motion, "complexity", G_TYPE_DOUBLE,
                     line.complexity, "scale", G_TYPE_INT, line.scale, "reason", G_TYPE_STRING,
                     to_string(line.reason), nullptr);
+  if (line.crop_scale > 0) {
+    gst_structure_set(structure, "crop_scale", G_TYPE_INT, line.crop_scale, nullptr);
+  }
   return gst_message_new_element(GST_OBJECT(element), structure);
 }
 

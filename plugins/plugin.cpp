@@ -9,6 +9,9 @@
 #include "plugins/gstm3pool.h"
 #include "plugins/gstm3qa.h"
 #include "plugins/gstm3scale.h"
+#ifdef M3_HAVE_OVERLAY
+#include "plugins/gstm3overlay.h"
+#endif
 #ifdef M3_HAVE_AVDEC
 #include "plugins/gstm3avdec.h"
 #endif
@@ -18,6 +21,9 @@ static gboolean plugin_init(GstPlugin* plugin) {
   gst_m3_activity_meta_get_info();
   gst_m3_scale_meta_get_info();
   gst_m3_codec_meta_get_info();
+#ifdef M3_HAVE_OVERLAY
+  if (!GST_ELEMENT_REGISTER(m3overlay, plugin)) return FALSE;
+#endif
 #ifdef M3_HAVE_AVDEC
   if (!GST_ELEMENT_REGISTER(m3avdec, plugin)) return FALSE;
 #endif

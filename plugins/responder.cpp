@@ -105,9 +105,9 @@ void Responder::stop() {
   counts_.end();
 }
 
-GstFlowReturn Responder::append(const Frame& frame, Outcome* outcome, int* tokens) {
+GstFlowReturn Responder::append(const Frame& frame, Outcome* outcome, Shown* tokens) {
   const GstM3ScaleMeta* meta = gst_buffer_get_m3_decision(frame.buffer);
-  *tokens = 0;
+  *tokens = {};
   *outcome = Outcome::kSampledOut;
   if (gst_buffer_n_memory(frame.buffer) == 0 || frame.pts_ns == kNoTime) {
     if (meta && meta->decision.action == Action::kReuse) *outcome = Outcome::kReused;
@@ -115,6 +115,8 @@ GstFlowReturn Responder::append(const Frame& frame, Outcome* outcome, int* token
     return GST_FLOW_OK;
   }
   const std::optional<Tokens> shown = tokens_in(frame.buffer);
+  const std::optional<Tokens> crop = tokens_in(frame.buffer, 1);
+  const int crop_tokens = crop ? crop->scale() : 0;
   if (!shown) {
     throw Error(ErrorCode::kMismatch,
                 "A buffer does not hold visual tokens of this process; put m3encode before");
@@ -132,18 +134,21 @@ GstFlowReturn Responder::append(const Frame& frame, Outcome* outcome, int* token
   }
   if (drops_ && session->inbox_free() == 0) {
     *outcome = Outcome::kDropped;
-    if (meta && meta->policy) meta->policy->give_back(meta->granted_at_ns, shown->scale());
+    if (meta && meta->policy)
+      meta->policy->give_back(meta->granted_at_ns, shown->scale() + crop_tokens);
     return GST_FLOW_OK;
   }
   if (!drops_ && !session->wait_inbox(interrupt)) return GST_FLOW_FLUSHING;
   session->append({*shown, frame.pts_ns});
+  // A closer look at a part of the frame is a picture of the same moment.
+  if (crop) session->append({*crop, frame.pts_ns});
   *outcome = Outcome::kEncoded;
-  *tokens = shown->scale();
+  *tokens = {shown->scale(), crop_tokens};
   return GST_FLOW_OK;
 }
 
-void Responder::note(const Frame& frame, Outcome outcome, int tokens) {
-  counts_.add(outcome, tokens, frame.pts_ns, frame.end_ns);
+void Responder::note(const Frame& frame, Outcome outcome, Shown tokens) {
+  counts_.add(outcome, tokens.scale + tokens.crop_scale, frame.pts_ns, frame.end_ns);
   bool tell = false;
   FrameLine line;
   {
@@ -164,7 +169,8 @@ void Responder::note(const Frame& frame, Outcome outcome, int tokens) {
   }
   if (!tell) return;
   line.pts_ns = frame.pts_ns;
-  line.scale = tokens;
+  line.scale = tokens.scale;
+  line.crop_scale = tokens.crop_scale;
   if (const GstM3ActivityMeta* meta = gst_buffer_get_m3_activity(frame.buffer)) {
     line.motion = meta->activity.motion;
     line.complexity = meta->activity.complexity;
@@ -216,7 +222,7 @@ GstFlowReturn Responder::process(GstBuffer* buffer) {
   if (const GstFlowReturn flow = ask_due(due, false); flow != GST_FLOW_OK) return flow;
 
   Outcome outcome;
-  int tokens = 0;
+  Shown tokens;
   if (const GstFlowReturn flow = append(frame, &outcome, &tokens); flow != GST_FLOW_OK) return flow;
   const bool dropped_here = outcome == Outcome::kDropped && gst_buffer_n_memory(frame.buffer) > 0;
   note(frame, outcome, tokens);

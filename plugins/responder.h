@@ -76,14 +76,19 @@ class Responder {
     int64_t end_ns;  // of the frame
   };
 
+  struct Shown {  // visual tokens
+    int scale = 0;
+    int crop_scale = 0;
+  };
+
   // Sink's streaming thread.
   void set_caps(const GstCaps* caps);
   void look_for_live();
   GstEvent* begin_stream(GstEvent* event);
   GstFlowReturn end_stream();
   GstFlowReturn ask_due(const std::vector<DueQuestion>& due, bool ended);
-  GstFlowReturn append(const Frame& frame, Outcome* outcome, int* tokens);
-  void note(const Frame& frame, Outcome outcome, int tokens);
+  GstFlowReturn append(const Frame& frame, Outcome* outcome, Shown* tokens);
+  void note(const Frame& frame, Outcome outcome, Shown tokens);
   void report_drop(const Frame& frame);
   void tell_load(double load);
   bool flush_start(GstEvent* event);

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 
+#include "plugins/gstm3codecmeta.h"
 #include "tests/plugins/gst_test.h"
 
 namespace m3::test {
@@ -135,6 +137,57 @@ TEST(Motion, CountsMoreInRegionsOfInterestOfAPropertyAndOfADetector) {
   EXPECT_LT(most_motion_of_a_square(harness("m3motion roi=0,0,1,0.2").get()), 0.95 * usual);
 }
 
+// What a codec tells of a P picture in which nothing moves.
+void set_codec(GstBuffer* buffer, uint32_t packet_bytes) {
+  GstMeta* meta = gst_buffer_add_meta(buffer, gst_meta_get_info("GstM3CodecMeta"), nullptr);
+  CodecMotion& motion = reinterpret_cast<GstM3CodecMeta*>(meta)->motion;
+  motion.type = PictureType::kPredicted;
+  motion.packet_bytes = packet_bytes;
+}
+
+guint64 passed_by(GstElement* motion) {
+  GstStructure* stats = nullptr;
+  g_object_get(motion, "stats", &stats, nullptr);
+  guint64 passed = 0;
+  EXPECT_TRUE(gst_structure_get_uint64(stats, "passed", &passed));
+  gst_structure_free(stats);
+  return passed;
+}
+
+TEST(Motion, PassesFramesThatTheCodecTellsAreAtRestAndSeesWhatItDidNotTell) {
+  const HarnessPtr h = harness("m3motion");
+  gst_harness_set_src_caps_str(h.get(), kLarge);
+  int first = -1;
+  for (int i = 0; i < 300; ++i) {
+    // From frame 200 on something moves, and the packets are as small as ever.
+    BufferPtr in = square_at(i, i < 200 ? 20 : 20 + 2 * (i - 200));
+    set_codec(in.get(), 500);
+    const BufferPtr out(gst_harness_push_and_pull(h.get(), in.release()));
+    ASSERT_TRUE(activity_in(out.get()));
+    EXPECT_EQ(activity_in(out.get())->activity.signature[0], 40) << i;
+    const bool moves = activity_in(out.get())->activity.motion >= 0.045;
+    if (moves && first < 0) first = i;
+    if (i == 199) {
+      EXPECT_GT(passed_by(h->element), 80U);
+    }
+  }
+  EXPECT_GE(first, 201);
+  EXPECT_LE(first, 212) << "within half a second";
+}
+
+TEST(Motion, LooksAtEveryFrameWithoutTheCodec) {
+  for (const char* launch : {"m3motion use-codec=false", "m3motion"}) {
+    const HarnessPtr h = harness(launch);
+    gst_harness_set_src_caps_str(h.get(), kLarge);
+    for (int i = 0; i < 150; ++i) {
+      BufferPtr in = square_at(i, 20);
+      if (std::string(launch) != "m3motion") set_codec(in.get(), 500);
+      const BufferPtr out(gst_harness_push_and_pull(h.get(), in.release()));
+    }
+    EXPECT_EQ(passed_by(h->element), 0U) << launch;
+  }
+}
+
 TEST(Motion, RefusesAMaskThatIsNoRectangle) {
   const ElementPtr motion(gst_element_factory_make("m3motion", nullptr));
   gst_object_ref_sink(motion.get());
@@ -146,6 +199,23 @@ TEST(Motion, RefusesAMaskThatIsNoRectangle) {
   EXPECT_EQ(error_of(error).find("mask \"clock\" cannot be read; give left,top,"), 0U)
       << error_of(error);
   gst_element_set_state(motion.get(), GST_STATE_NULL);
+}
+
+TEST(Motion, WarnsOfARegionThatCannotBeReadWhilePlayingAndKeepsTheOld) {
+  const HarnessPtr h = harness("m3motion mask=0,0.3,1,0.4");
+  Bus bus(h->element);
+  gst_harness_set_src_caps_str(h.get(), kLarge);
+  for (int i = 0; i < 2; ++i) {
+    if (i == 1) g_object_set(h->element, "mask", "clock", nullptr);
+    EXPECT_TRUE(BufferPtr(gst_harness_push_and_pull(h.get(), square_at(i, 20).release())));
+  }
+  const MessagePtr warning = bus.next(GST_MESSAGE_WARNING);
+  ASSERT_TRUE(warning);
+  EXPECT_EQ(error_of(warning).find("mask \"clock\" cannot be read"), 0U) << error_of(warning);
+  gchar* mask = nullptr;
+  g_object_get(h->element, "mask", &mask, nullptr);
+  EXPECT_STREQ(mask, "0,0.3,1,0.4");
+  g_free(mask);
 }
 
 TEST(Motion, RefusesABufferThatDoesNotFitItsCaps) {

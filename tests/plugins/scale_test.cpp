@@ -68,6 +68,43 @@ TEST(Scale, TheBusierOfTowerAndWindowLowersTheScale) {
   EXPECT_EQ(scale_after(LoadOf::kTower, 0), 144);
 }
 
+// Qualities of the QOS messages on the bus so far.
+std::vector<int> qualities(Bus& bus) {
+  std::vector<int> all;
+  for (const MessagePtr& message : bus.rest()) {
+    if (GST_MESSAGE_TYPE(message.get()) != GST_MESSAGE_QOS) continue;
+    gint64 jitter = 0;
+    gdouble proportion = 0;
+    gint quality = 0;
+    gst_message_parse_qos_values(message.get(), &jitter, &proportion, &quality);
+    all.push_back(quality);
+  }
+  return all;
+}
+
+TEST(Scale, TellsWhenQualityIsLoweredAndWhenThatIsOver) {
+  const HarnessPtr h = scale_harness("scale=144 fps=0 budget=0");
+  Bus bus(h->element);
+  int frame = 0;
+  const auto with_load = [&](double load) {
+    gst_harness_push_upstream_event(h.get(), new_load_event({LoadOf::kTower, load}));
+    for (int i = 0; i < 3; ++i) decision_for(h.get(), picture(kVideo, frame++));
+  };
+  with_load(0);
+  EXPECT_EQ(qualities(bus), std::vector<int>());
+  with_load(0.5);
+  with_load(1);
+  with_load(0);
+  EXPECT_EQ(qualities(bus), (std::vector<int>{250000, 62500, 1000000}));
+}
+
+TEST(Scale, TellsWhenTheBudgetIsUsedUp) {
+  const HarnessPtr h = scale_harness("scale=144 fps=0 budget=30 burst=200");
+  Bus bus(h->element);
+  for (int i = 0; i < 3; ++i) decision_for(h.get(), picture(kVideo, i));
+  EXPECT_EQ(qualities(bus), (std::vector<int>{250000, 62500}));
+}
+
 TEST(Scale, SpendsNoMoreThanBudgetAndBurst) {
   const HarnessPtr h = scale_harness("fps=0 budget=30 burst=150");
   int spent = 0;

@@ -9,7 +9,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr const char* kElements[] = {"m3motion", "m3scale", "m3encode", "m3pool", "m3llm", "m3qa"};
+constexpr const char* kElements[] = {
+#ifdef M3_HAVE_OVERLAY
+    "m3overlay",
+#endif
+    "m3motion",  "m3scale", "m3encode", "m3pool", "m3llm", "m3qa"};
 // The shipped model may or may not be here; one that fails; one that loads; one that takes its
 // time.
 constexpr const char* kModels[] = {"default", "fake:fail=load", "fake:", "fake:load_ms=60000"};

@@ -1,4 +1,4 @@
-#include "plugins/question_pad.h"
+#include "plugins/text_pad.h"
 
 #include <utility>
 
@@ -7,14 +7,12 @@
 namespace m3 {
 namespace {
 
-struct QuestionPad {
-  AskFn ask;
+struct TextPad {
+  TextFn take;
   FrameTime time;  // streaming thread only
 };
 
-QuestionPad& of(GstPad* pad) {
-  return *static_cast<QuestionPad*>(gst_pad_get_element_private(pad));
-}
+TextPad& of(GstPad* pad) { return *static_cast<TextPad*>(gst_pad_get_element_private(pad)); }
 
 GstFlowReturn chain(GstPad* pad, GstObject* parent, GstBuffer* buffer) {
   std::string text;
@@ -22,13 +20,13 @@ GstFlowReturn chain(GstPad* pad, GstObject* parent, GstBuffer* buffer) {
   if (gst_buffer_map(buffer, &map, GST_MAP_READ)) {
     const std::string bytes(reinterpret_cast<const char*>(map.data), map.size);
     gst_buffer_unmap(buffer, &map);
-    text = question_text(bytes.c_str());
+    text = one_text(bytes.c_str());
   }
-  QuestionPad& self = of(pad);
+  TextPad& self = of(pad);
   const int64_t at_ns =
       GST_BUFFER_PTS_IS_VALID(buffer) ? self.time.stream_time(GST_BUFFER_PTS(buffer)) : kNoTime;
   gst_buffer_unref(buffer);
-  if (!text.empty()) self.ask(text, at_ns);
+  if (!text.empty()) self.take(text, at_ns);
   return GST_FLOW_OK;
 }
 
@@ -46,19 +44,19 @@ GstIterator* no_links(GstPad* pad, GstObject* parent) { return nullptr; }
 
 }  // namespace
 
-GstPad* new_question_pad(GstPadTemplate* templ, AskFn ask) {
+GstPad* new_text_pad(GstPadTemplate* templ, TextFn take) {
   GstPad* pad = gst_pad_new_from_template(templ, GST_PAD_TEMPLATE_NAME_TEMPLATE(templ));
-  auto* self = new QuestionPad{std::move(ask), {}};
+  auto* self = new TextPad{std::move(take), {}};
   gst_pad_set_element_private(pad, self);
-  g_object_set_data_full(G_OBJECT(pad), "m3-question-pad", self,
-                         [](gpointer data) { delete static_cast<QuestionPad*>(data); });
+  g_object_set_data_full(G_OBJECT(pad), "m3-text-pad", self,
+                         [](gpointer data) { delete static_cast<TextPad*>(data); });
   gst_pad_set_chain_function(pad, GST_DEBUG_FUNCPTR(chain));
   gst_pad_set_event_function(pad, GST_DEBUG_FUNCPTR(event));
   gst_pad_set_iterate_internal_links_function(pad, GST_DEBUG_FUNCPTR(no_links));
   return pad;
 }
 
-std::string question_text(const gchar* text) {
+std::string one_text(const gchar* text) {
   if (!text) return {};
   gchar* valid = g_utf8_make_valid(text, -1);
   g_strchomp(valid);
