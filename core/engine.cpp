@@ -58,7 +58,7 @@ std::shared_ptr<Engine> open_engine(const EngineOptions& options, const Progress
   // Everything becomes an Error here, so that waiting callers can be told what the loading one met.
   try {
     if (options.model.starts_with(kFakeModelPrefix)) {
-      return open_fake_engine(options, progress, std::move(stop));
+      return open_fake_engine(options, progress, stop);
     }
     return open_engine_module().open(options, progress, std::move(stop));
   } catch (const Error&) {

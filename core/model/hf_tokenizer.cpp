@@ -59,7 +59,8 @@ class HfTokenizer final : public Tokenizer {
     for (const auto& [left, right] : data_.merges) {
       const int32_t merged = find(both.assign(left).append(right));
       if (find(left) == kNoToken || find(right) == kNoToken || merged == kNoToken)
-        fail("merge " + in_quotes(left + " " + right) + " has a token that is not there");
+        fail("merge " + in_quotes(both.assign(left).append(" ").append(right)) +
+             " has a token that is not there");
       merges_.add(find(left), find(right), merged);
     }
     for (const Data::Cut& cut : data_.cuts) {
