@@ -7,6 +7,7 @@
 #include <set>
 
 #include "tools/dataset/composer.h"
+#include "tools/dataset/film.h"
 #include "tools/dataset/picture_list.h"
 #include "tools/dataset/picture_questions.h"
 #include "tools/dataset/stream_maker.h"
@@ -289,6 +290,25 @@ TEST(MadeWindow, KeepsToItsTokensNewestFineOldestCoarse) {
     newest += made.frames.back().scale;
   }
   EXPECT_GT(newest, 1.5 * oldest);
+}
+
+TEST(FilmTest, KnowsWhatItShowsAndWhen) {
+  const std::vector<AnnotatedPicture> pictures = street();
+  const Composer composer(pictures);
+  const Film film(composer, pictures, "/nowhere", 120, 4);
+  ASSERT_GT(film.stands().size(), 5u);
+  EXPECT_GE(film.seconds(), 120);
+  bool any_change = false;
+  for (size_t i = 1; i < film.stands().size(); ++i) {
+    const Film::Stand& stand = film.stands()[i];
+    EXPECT_EQ(stand.change_begin, film.stands()[i - 1].end);
+    EXPECT_GE(stand.end - stand.begin, 2);
+    EXPECT_EQ(stand.begin > stand.change_begin, !stand.cut);
+    any_change |= !stand.cut;
+  }
+  EXPECT_TRUE(any_change);
+  EXPECT_EQ(film.watched(3).moments.size(), 4u);
+  EXPECT_EQ(film.watched(3).one_camera, !film.stands()[3].cut);
 }
 
 }  // namespace

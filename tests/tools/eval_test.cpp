@@ -2,6 +2,7 @@
 // depends on the scale and on the picture alone.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/support/temporary_folder.h"
@@ -116,6 +117,27 @@ TEST_F(Eval, MakesItsQuestionsFromAnnotations) {
   const ToolResult printed =
       run_tool("m3-eval", {"granularity", "--data", folder_.path(), "--print-questions"});
   EXPECT_EQ(printed.rows().at(0).at("answer"), "a frames");
+}
+
+TEST_F(Eval, AsksModelsInHuggingFacesLayout) {
+  if (!M3_HAVE_TORCH) GTEST_SKIP() << "this build has no engine on libtorch";
+  for (const std::string name : {"biased", "grouped"}) {
+    const std::string model = std::string(M3_GOLDEN_DIR) + "/llava/" + name;
+    const ToolResult result =
+        run_tool("m3-eval", {"granularity", "--data", "/", "--questions",
+                             questions({about(red_picture(50), "x"), about(red_picture(250), "y")}),
+                             "--model", model, "--json"});
+    EXPECT_EQ(result.exit_code, 0) << name;
+    std::vector<int> scales;
+    for (const Json& row : result.rows("granularity")) {
+      if (row.at("kind") != "all") continue;
+      EXPECT_EQ(row.at("n"), 2);
+      scales.push_back(row.at("scale"));
+    }
+    ASSERT_FALSE(scales.empty()) << name;
+    EXPECT_EQ(scales.front(), 1) << name;
+    EXPECT_TRUE(std::is_sorted(scales.begin(), scales.end())) << name;
+  }
 }
 
 TEST_F(Eval, WrongUseIsTold) {

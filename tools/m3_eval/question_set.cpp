@@ -22,9 +22,9 @@ std::optional<double> number_of(const Json& object, const char* key) {
   return found->get<double>();
 }
 
-SetQuestion to_question(const Json& object) {
+SetQuestion to_question(const Json& object, const char* file_key) {
   SetQuestion question;
-  question.file = needed(object, "file");
+  question.file = needed(object, file_key);
   question.question = needed(object, "question");
   question.answer = needed(object, "answer");
   question.kind = needed(object, "type");
@@ -40,7 +40,21 @@ SetQuestion to_question(const Json& object) {
 std::vector<SetQuestion> read_question_set(const std::string& path, size_t limit) {
   std::vector<SetQuestion> questions;
   tools::read_json_lines(path, [&](const Json& object, int) {
-    if (limit == 0 || questions.size() < limit) questions.push_back(to_question(object));
+    if (limit == 0 || questions.size() < limit) questions.push_back(to_question(object, "file"));
+  });
+  if (questions.empty()) throw Error(ErrorCode::kCorrupt, path + ": holds no question");
+  return questions;
+}
+
+std::vector<SetQuestion> read_clip_questions(const std::string& path) {
+  constexpr double kLongestSeconds = 1e8;
+  std::vector<SetQuestion> questions;
+  tools::read_json_lines(path, [&](const Json& object, int) {
+    questions.push_back(to_question(object, "video"));
+    const auto at = number_of(object, "t1");
+    if (at && !(*at >= 0 && *at <= kLongestSeconds))
+      throw LineFault{"\"t1\" is not a second of a stream"};
+    questions.back().ask_at_seconds = at;
   });
   if (questions.empty()) throw Error(ErrorCode::kCorrupt, path + ": holds no question");
   return questions;

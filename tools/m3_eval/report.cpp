@@ -82,4 +82,20 @@ std::string to_json_lines(const std::vector<KindTable>& tables, const std::vecto
   return lines;
 }
 
+std::string to_text(const std::vector<KindShare>& shares) {
+  std::string text = "Percent right (95 % interval)\n\n";
+  for (const KindShare& entry : shares) {
+    text += format("%-10s", entry.kind.c_str()) + cell(entry.share) +
+            format("  of %zu\n", entry.share.count);
+  }
+  return text;
+}
+
+std::string to_json_lines(const std::vector<KindShare>& shares, const std::string& type) {
+  std::string lines;
+  for (const KindShare& entry : shares)
+    lines += with_share({{"type", type}, {"kind", entry.kind}}, entry.share).dump() + "\n";
+  return lines;
+}
+
 }  // namespace m3::eval
