@@ -5,9 +5,11 @@
 #include <string>
 #include <string_view>
 
+#include "core/export.h"
+
 namespace m3 {
 
 // In double quotes, valid UTF-8, control characters as '?', cut after 80 bytes.
-std::string in_quotes(std::string_view name);
+M3_API std::string in_quotes(std::string_view name);
 
 }  // namespace m3
