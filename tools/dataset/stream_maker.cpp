@@ -15,11 +15,7 @@ constexpr int kLatestStart = 600;  // second of the first frame
 constexpr size_t kMeanWidth = 16;  // numbers that stand for a frame's mean token
 constexpr int64_t kSecond = 1'000'000'000;
 
-struct ShownFrame {
-  size_t picture;
-  int second;
-  int scale;
-};
+using ShownFrame = MadeWindow::Frame;
 
 // Which pictures come after each other, and whether one camera saw them.
 std::vector<size_t> shown_pictures(const PictureList& pictures, const WindowOptions& options,
@@ -98,12 +94,9 @@ std::vector<ShownFrame> shown_frames(const std::vector<size_t>& shown, const Win
   return frames;
 }
 
-}  // namespace
-
-MadeWindow make_window(const PictureList& pictures, const WindowOptions& options, Random& random) {
-  const bool camera = !pictures.cameras().empty() && random.chance(0.5);
-  const std::vector<size_t> shown = shown_pictures(pictures, options, camera, random);
-  const std::vector<ShownFrame> frames = shown_frames(shown, options, random);
+// What the session's memory leaves of the frames. alike: they show one place.
+std::vector<ShownFrame> remembered(const std::vector<ShownFrame>& frames,
+                                   const WindowOptions& options, bool alike, Random& random) {
   // From a poor window to a rich one, each doubling as likely.
   const double poorest = std::log(std::min(36, options.most_visual_tokens));
   const double richest = std::log(options.most_visual_tokens);
@@ -121,7 +114,7 @@ MadeWindow make_window(const PictureList& pictures, const WindowOptions& options
     span.visual_tokens = frame.scale;
     span.marker_tokens = 3 + static_cast<int>(std::to_string(frame.second).size());
     span.from_ns = span.to_ns = frame.second * kSecond;
-    span.mean = mean_of(frame.picture, scene, camera);
+    span.mean = mean_of(frame.picture, scene, alike);
     for (const MemoryOperation& operation : memory.append(std::move(span))) {
       const auto at = held.begin() + static_cast<std::ptrdiff_t>(operation.span);
       if (operation.kind == MemoryOperation::Kind::kCoarsen) {
@@ -136,12 +129,19 @@ MadeWindow make_window(const PictureList& pictures, const WindowOptions& options
     }
     held.push_back(frame);
   }
+  return held;
+}
 
+}  // namespace
+
+MadeWindow make_window(const PictureList& pictures, const WindowOptions& options, Random& random) {
+  const bool camera = !pictures.cameras().empty() && random.chance(0.5);
+  const std::vector<size_t> shown = shown_pictures(pictures, options, camera, random);
   MadeWindow made;
+  made.frames = remembered(shown_frames(shown, options, random), options, camera, random);
   made.watched.one_camera = camera;
   std::set<size_t> kept;
-  for (const ShownFrame& frame : held) {
-    made.frames.push_back({frame.picture, frame.second, frame.scale});
+  for (const ShownFrame& frame : made.frames) {
     made.watched.moments.push_back({&pictures.view(frame.picture), frame.second, frame.picture});
     kept.insert(frame.picture);
   }
@@ -149,6 +149,22 @@ MadeWindow make_window(const PictureList& pictures, const WindowOptions& options
     if (!kept.contains(picture)) made.watched.gone.push_back(&pictures.view(picture));
   }
   return made;
+}
+
+std::vector<MadeWindow::Frame> clip_window(size_t first_picture, int last_second,
+                                           const WindowOptions& options, Random& random) {
+  ScaleChooser scales(options.ladder, random);
+  std::vector<ShownFrame> frames;
+  const int gap = 1 + last_second / (2 * std::max(2, options.most_pictures));
+  int second = last_second;
+  while (second >= 0) {
+    const bool fine = random.chance(0.4) || second == last_second;
+    frames.push_back({first_picture + static_cast<size_t>(second), second,
+                      fine ? scales.fresh() : scales.again()});
+    second -= random.between(1, 2 * gap - 1);
+  }
+  std::reverse(frames.begin(), frames.end());
+  return remembered(frames, options, true, random);
 }
 
 }  // namespace m3::dataset

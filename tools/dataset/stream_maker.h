@@ -31,4 +31,8 @@ struct MadeWindow {
 // Half of them what one camera saw, where the list has cameras.
 MadeWindow make_window(const PictureList& pictures, const WindowOptions& options, Random& random);
 
+// Frames of one clip up to a second of it, of which the picture first_picture + s shows second s.
+std::vector<MadeWindow::Frame> clip_window(size_t first_picture, int last_second,
+                                           const WindowOptions& options, Random& random);
+
 }  // namespace m3::dataset

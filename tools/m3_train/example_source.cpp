@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "tools/dataset/chat_texts.h"
+#include "tools/dataset/clip_set.h"
 #include "tools/dataset/picture_list.h"
 #include "tools/dataset/picture_questions.h"
 #include "tools/dataset/stream_maker.h"
@@ -29,6 +30,7 @@ constexpr size_t kMostTurns = 6;  // of an example
 // Of the examples; the rest are single pictures.
 constexpr double kTexts = 0.05;
 constexpr double kWindows = 0.43;
+constexpr double kClips = 0.1;  // of those windows, where there are clips
 
 constexpr size_t kMostMade = 8000;       // pictures that are put together,
 constexpr size_t kMadeForEachReal = 2;   // and not more than this for each annotated one
@@ -84,26 +86,37 @@ std::vector<std::string> read_sentences(const std::string& folder) {
   return sentences;
 }
 
-// The pictures of two lists, one behind the other.
+// The pictures that are learned from, behind them those that are held out, then frames of clips.
 class Pictures final : public TrainingPictures {
  public:
-  Pictures(const PictureList& learned, const PictureList* held_out)
-      : learned_(learned), held_out_(held_out) {}
+  // held_out, clips: nullptr where there are none.
+  Pictures(const PictureList& learned, const PictureList* held_out, const dataset::ClipSet* clips)
+      : learned_(learned),
+        held_out_(held_out),
+        clips_(clips),
+        first_clip_(learned.size() + (held_out != nullptr ? held_out->size() : 0)) {}
 
-  size_t size() const override {
-    return learned_.size() + (held_out_ != nullptr ? held_out_->size() : 0);
-  }
+  size_t first_clip_frame() const { return first_clip_; }
+  size_t size() const override { return first_clip_ + (clips_ != nullptr ? clips_->size() : 0); }
   std::string key(size_t i) const override {
+    if (i >= first_clip_) return clips_->key(i - first_clip_);
     return i < learned_.size() ? learned_.key(i) : held_out_->key(i - learned_.size());
   }
   RgbPicture load(size_t i) const override {
-    Image image = i < learned_.size() ? learned_.load(i) : held_out_->load(i - learned_.size());
+    Image image = load_image(i);
     return {image.width_px, image.height_px, std::move(image.rgb)};
   }
 
  private:
+  Image load_image(size_t i) const {
+    if (i >= first_clip_) return clips_->load(i - first_clip_);
+    return i < learned_.size() ? learned_.load(i) : held_out_->load(i - learned_.size());
+  }
+
   const PictureList& learned_;
   const PictureList* held_out_;
+  const dataset::ClipSet* clips_;
+  const size_t first_clip_;
 };
 
 // Makes examples of one list of pictures.
@@ -132,6 +145,16 @@ class ExampleMaker {
     }
     return example(std::move(frames), dataset::window_questions(made.watched, vocabulary_,
                                                                 of_windows_, kMostTurns, random));
+  }
+  std::optional<TrainingExample> clip(const dataset::ClipSet& clips, size_t first_frame,
+                                      Random& random) const {
+    dataset::ClipSet::Window window = clips.window(window_, kMostTurns, random);
+    std::vector<TrainingFrame> frames;
+    for (const auto& frame : window.frames) {
+      frames.push_back(
+          {first_frame + frame.picture, static_cast<double>(frame.second), frame.scale});
+    }
+    return example(std::move(frames), std::move(window.questions));
   }
 
  private:
@@ -179,7 +202,8 @@ class FolderExamples final : public ExampleSource {
       : seed_(seed),
         learned_(folder, split.learned, list_options(split.learned.size(), seed)),
         held_out_(held_out_list(folder, split.held_out)),
-        pictures_(learned_, held_out_.get()),
+        clips_(clips_of(folder)),
+        pictures_(learned_, held_out_.get(), clips_.get()),
         maker_(learned_, ladder, 0),
         sentences_(read_sentences(folder)) {
     Random random(seed, 0);
@@ -200,6 +224,8 @@ class FolderExamples final : public ExampleSource {
       if (drawn < kTexts) {
         const QuestionAnswer text = dataset::text_question(sentences_, random);
         made = TrainingExample{{}, {{text.question, text.answer, text.kind}}};
+      } else if (clips_ && drawn < kTexts + kClips * kWindows) {
+        made = maker_.clip(*clips_, pictures_.first_clip_frame(), random);
       } else {
         made = drawn < kTexts + kWindows ? maker_.window(random) : maker_.picture(random);
       }
@@ -229,6 +255,13 @@ class FolderExamples final : public ExampleSource {
     options.made = pictures.size() / 2;
     return std::make_unique<PictureList>(folder, std::move(pictures), options);
   }
+  // FOLDER/clips, where it is.
+  static std::unique_ptr<dataset::ClipSet> clips_of(const std::string& folder) {
+    const std::filesystem::path clips = std::filesystem::path(folder) / "clips";
+    std::error_code error;
+    if (!std::filesystem::exists(clips / "questions.jsonl", error)) return nullptr;
+    return std::make_unique<dataset::ClipSet>(clips.string());
+  }
   void make_held_out(const std::vector<int>& ladder) {
     const ExampleMaker maker(*held_out_, ladder, learned_.size());
     Random random(kHeldOutSeed);
@@ -247,6 +280,7 @@ class FolderExamples final : public ExampleSource {
   const uint64_t seed_;
   const PictureList learned_;
   const std::unique_ptr<const PictureList> held_out_;
+  const std::unique_ptr<const dataset::ClipSet> clips_;
   const Pictures pictures_;
   const ExampleMaker maker_;
   const std::vector<std::string> sentences_;

@@ -30,6 +30,9 @@ class ExampleSource {
   virtual std::string label(size_t picture) const = 0;
 };
 
+// data_folder: annotations.jsonl and the pictures that it names (tools/dataset/annotations.h);
+// where they are, also texts/*.txt (a sentence a line, so that the model keeps its language) and
+// clips/questions.jsonl with its clips (tools/dataset/clip_set.h). Of the split "train" only.
 // ladder: the model's scales, ascending. Throws kNotFound when the folder has nothing to learn
 // from, kCorrupt naming file and line.
 std::unique_ptr<ExampleSource> make_examples(const std::string& data_folder, uint64_t seed,
