@@ -14,6 +14,7 @@
 #include <link.h>
 
 #include "core/error.h"
+#include "core/trainer.h"
 
 namespace m3 {
 namespace {
@@ -104,9 +105,31 @@ std::string searched_library(void* handle, const char* file_name) {
   throw Error(ErrorCode::kMismatch, text);
 }
 
-}  // namespace
+[[noreturn]] void throw_other_abi(const std::string& path, int found, int wanted) {
+  throw Error(ErrorCode::kMismatch, "The engine module " + path + " has interface version " +
+                                        std::to_string(found) + ", this library needs " +
+                                        std::to_string(wanted) +
+                                        ". Rebuild or reinstall both together");
+}
 
-const EngineModule& open_engine_module() {
+const EngineModule& checked_module(void* handle, const std::string& path) {
+  const auto* module = static_cast<const EngineModule*>(dlsym(handle, kEngineModuleEntry));
+  if (module == nullptr) {
+    throw Error(ErrorCode::kMismatch, path + " is no engine module (it has no symbol " +
+                                          kEngineModuleEntry +
+                                          "). Rebuild the project or correct M3_ENGINE_PATH");
+  }
+  if (module->abi != kEngineAbi) throw_other_abi(path, module->abi, kEngineAbi);
+  return *module;
+}
+
+// An engine module that is open, and the file that it is.
+struct OpenModule {
+  std::string path;
+  void* handle = nullptr;
+};
+
+OpenModule open_module() {
   const std::string path = find_module();
   const std::string torch_before = mapped_library(kTorchFile);
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -124,19 +147,25 @@ const EngineModule& open_engine_module() {
                                             ". Use one libtorch for both, or another process");
     }
   }
-  const auto* module = static_cast<const EngineModule*>(dlsym(handle, kEngineModuleEntry));
-  if (module == nullptr) {
-    throw Error(ErrorCode::kMismatch, path + " is no engine module (it has no symbol " +
-                                          kEngineModuleEntry +
-                                          "). Rebuild the project or correct M3_ENGINE_PATH");
-  }
-  if (module->abi != kEngineAbi) {
-    throw Error(ErrorCode::kMismatch, "The engine module " + path + " has interface version " +
-                                          std::to_string(module->abi) + ", this library needs " +
-                                          std::to_string(kEngineAbi) +
-                                          ". Rebuild or reinstall both together");
-  }
-  return *module;
+  return {path, handle};
+}
+
+}  // namespace
+
+const EngineModule& open_engine_module() {
+  const OpenModule module = open_module();
+  return checked_module(module.handle, module.path);
+}
+
+const TrainerModule& open_trainer_module() {
+  const OpenModule module = open_module();
+  checked_module(module.handle, module.path);
+  const auto* trainer =
+      static_cast<const TrainerModule*>(dlsym(module.handle, kTrainerModuleEntry));
+  if (trainer == nullptr)
+    throw Error(ErrorCode::kUnsupported, "The engine module " + module.path + " cannot train");
+  if (trainer->abi != kTrainerAbi) throw_other_abi(module.path, trainer->abi, kTrainerAbi);
+  return *trainer;
 }
 
 }  // namespace m3

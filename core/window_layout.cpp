@@ -51,6 +51,14 @@ std::vector<int32_t> WindowLayout::question_ids(std::string_view question) const
 FlatWindow WindowLayout::flatten(std::string_view system_prompt,
                                  const std::vector<SpanShape>& spans,
                                  const std::vector<std::string>& questions) const {
+  std::vector<std::vector<int32_t>> branches;
+  for (const std::string& question : questions) branches.push_back(question_ids(question));
+  return flatten_ids(system_prompt, spans, branches);
+}
+
+FlatWindow WindowLayout::flatten_ids(std::string_view system_prompt,
+                                     const std::vector<SpanShape>& spans,
+                                     const std::vector<std::vector<int32_t>>& branches) const {
   FlatWindow window;
   const auto add = [&window](const std::vector<int32_t>& ids, int32_t segment, int32_t position) {
     for (const int32_t id : ids) {
@@ -74,9 +82,9 @@ FlatWindow WindowLayout::flatten(std::string_view system_prompt,
   }
   const int32_t branch_position = end();
   segment = 0;
-  for (const std::string& question : questions) {
+  for (const std::vector<int32_t>& branch : branches) {
     ++segment;
-    add(question_ids(question), segment, branch_position);
+    add(branch, segment, branch_position);
   }
   return window;
 }

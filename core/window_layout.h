@@ -64,6 +64,9 @@ class M3_API WindowLayout {
   // last span ends.
   FlatWindow flatten(std::string_view system_prompt, const std::vector<SpanShape>& spans,
                      const std::vector<std::string>& questions) const;
+  // The same with each branch's ids given: a question's, and an answer's behind them.
+  FlatWindow flatten_ids(std::string_view system_prompt, const std::vector<SpanShape>& spans,
+                         const std::vector<std::vector<int32_t>>& branches) const;
   // Whether the token at index `query` attends to the one at `key`.
   bool sees(const FlatWindow& window, size_t query, size_t key) const;
 

@@ -32,6 +32,19 @@ AdapterProjector::AdapterProjector(TensorSource& weights, int64_t features, int6
                    .to(device, dtype);
 }
 
+AdapterProjector::AdapterProjector(const ProjectorTensors& tensors, at::ScalarType dtype)
+    : into_(Linear::differentiable(at::cat({tensors.fc1_weight, tensors.linear_weight}), {},
+                                   tensors.fc1_weight.device(), dtype)),
+      out_(Linear::differentiable(tensors.fc2_weight, {}, tensors.fc2_weight.device(), dtype)),
+      place_hidden_((tensors.place_hidden + tensors.fc1_bias).to(dtype)),
+      place_out_((tensors.place_out + tensors.linear_bias + tensors.fc2_bias).to(dtype)) {
+  for (const at::Tensor* tensor :
+       {&tensors.linear_weight, &tensors.linear_bias, &tensors.fc1_weight, &tensors.fc1_bias,
+        &tensors.fc2_weight, &tensors.fc2_bias, &tensors.place_hidden, &tensors.place_out}) {
+    parameters_ += tensor->numel();
+  }
+}
+
 at::Tensor AdapterProjector::operator()(const at::Tensor& features) const {
   const int64_t batch = features.size(0);
   const int64_t cells = place_hidden_.size(0);

@@ -14,11 +14,28 @@
 
 namespace m3 {
 
+// The projector's tensors as they are learned, behind the standardising of features; the shapes
+// are those of docs/model-format.md.
+struct ProjectorTensors {
+  at::Tensor linear_weight;
+  at::Tensor linear_bias;
+  at::Tensor fc1_weight;
+  at::Tensor fc1_bias;
+  at::Tensor fc2_weight;
+  at::Tensor fc2_bias;
+  at::Tensor place_hidden;
+  at::Tensor place_out;
+};
+
 class AdapterProjector final : public Projector {
  public:
   // Tensors proj.*; cells: of one picture.
   AdapterProjector(TensorSource& weights, int64_t features, int64_t hidden, int64_t width,
                    int64_t cells, at::Device device, at::ScalarType dtype);
+
+  // For features that are standardised already; gradients flow to the tensors. Computes in
+  // `dtype`.
+  AdapterProjector(const ProjectorTensors& tensors, at::ScalarType dtype);
 
   // features: [B, cells, features] -> [B, cells, width]
   at::Tensor operator()(const at::Tensor& features) const override;

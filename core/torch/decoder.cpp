@@ -2,6 +2,7 @@
 
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/mul.h>
 #include <ATen/ops/rms_norm.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/tensor.h>
@@ -11,26 +12,33 @@
 namespace m3 {
 
 Decoder::Decoder(const LlmShape& shape, LlamaWeights& weights, at::Device device,
-                 at::ScalarType dtype, const std::function<void(double)>& on_block)
+                 at::ScalarType dtype, const std::function<void(double)>& on_block,
+                 const LinearMaker& make)
     : shape_(shape),
       rope_(shape.context, shape.head_dim, shape.rope_theta, device, dtype, shape.rope_scaling) {
   const at::Tensor embedding = weights.embedding();
   embedding_ = embedding.to(device, dtype);
-  head_ = Linear(shape.tied_head ? embedding : weights.head(), {}, device, dtype);
+  const auto made = [&](int layer, DecoderPart part, const at::Tensor& weight,
+                        const at::Tensor& bias) {
+    return make ? make(layer, part, weight, bias) : Linear(weight, bias, device, dtype);
+  };
+  head_ = made(-1, DecoderPart::kHead, shape.tied_head ? embedding : weights.head(), {});
   final_norm_ = weights.final_norm().to(device, dtype);
   parameters_ = embedding.numel() + final_norm_.numel();
   if (!shape.tied_head) parameters_ += head_.parameters();
-  const auto linear = [&](const at::Tensor& weight, const at::Tensor& bias) {
-    Linear made(weight, bias, device, dtype);
-    parameters_ += made.parameters();
-    return made;
-  };
   for (int layer = 0; layer < shape.layers; ++layer) {
     const LlamaBlock block = weights.block(layer);
-    blocks_.push_back({block.norm_attention.to(device, dtype), linear(block.qkv, block.qkv_bias),
-                       linear(block.out, block.out_bias), block.norm_mlp.to(device, dtype),
-                       linear(block.gate_up, block.gate_up_bias),
-                       linear(block.down, block.down_bias)});
+    const auto linear = [&](DecoderPart part, const at::Tensor& weight, const at::Tensor& bias) {
+      Linear matrix = made(layer, part, weight, bias);
+      parameters_ += matrix.parameters();
+      return matrix;
+    };
+    blocks_.push_back({block.norm_attention.to(device, dtype),
+                       linear(DecoderPart::kQkv, block.qkv, block.qkv_bias),
+                       linear(DecoderPart::kOut, block.out, block.out_bias),
+                       block.norm_mlp.to(device, dtype),
+                       linear(DecoderPart::kGateUp, block.gate_up, block.gate_up_bias),
+                       linear(DecoderPart::kDown, block.down, block.down_bias)});
     parameters_ += block.norm_attention.numel() + block.norm_mlp.numel();
     on_block(static_cast<double>(layer + 1) / shape.layers);
   }
@@ -89,8 +97,10 @@ at::Tensor Decoder::run_block(size_t layer, const at::Tensor& x,
   }
   const at::Tensor y = block.out.add(attended, x);
   const at::Tensor gate_up = block.gate_up(norm(y, block.norm_mlp));
-  const at::Tensor gated = at::silu(gate_up.narrow(1, 0, shape_.intermediate))
-                               .mul_(gate_up.narrow(1, shape_.intermediate, shape_.intermediate));
+  const at::Tensor gate = at::silu(gate_up.narrow(1, 0, shape_.intermediate));
+  const at::Tensor up = gate_up.narrow(1, shape_.intermediate, shape_.intermediate);
+  // Gradients need the gate as it was.
+  const at::Tensor gated = gate.requires_grad() ? at::mul(gate, up) : gate.mul_(up);
   return block.down.add(gated, y);
 }
 

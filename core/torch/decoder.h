@@ -35,12 +35,20 @@ struct RowGroup {
   KvTarget* target = nullptr;  // borrowed until the pass is over
 };
 
+enum class DecoderPart { kQkv, kOut, kGateUp, kDown, kHead };
+
+// Makes one of the decoder's matrices; layer: from 0, -1 for the head.
+using LinearMaker = std::function<Linear(int layer, DecoderPart part, const at::Tensor& weight,
+                                         const at::Tensor& bias)>;
+
 class Decoder {
  public:
   // Takes one block at a time from `weights`, so that a load needs little more memory than the
   // result. `on_block` is called after each block with the share done and may throw to stop.
+  // `make`: for matrices of another kind than those that are fastest for answers; with
+  // Linear::differentiable() gradients flow through passes.
   Decoder(const LlmShape& shape, LlamaWeights& weights, at::Device device, at::ScalarType dtype,
-          const std::function<void(double)>& on_block);
+          const std::function<void(double)>& on_block, const LinearMaker& make = {});
 
   const LlmShape& shape() const noexcept { return shape_; }
   const Rope& rope() const noexcept { return rope_; }

@@ -32,6 +32,8 @@ class Reader {
   Graph finish(const ValueShape& wanted) {
     graph_.output = number_of(file_, "output", file_.text("output"));
     graph_.values = shapes_.size();
+    for (const ValueShape& shape : shapes_)
+      graph_.shapes.push_back({shape.channels, shape.height, shape.width});
     const ValueShape& found = shapes_[graph_.output];
     if (found != wanted) {
       file_.fail("output", "is " + text_of(found) + ", config.json says " + text_of(wanted));

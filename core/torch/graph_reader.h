@@ -37,6 +37,7 @@ struct Graph {
   std::vector<GraphStep> steps;
   size_t values = 0;  // value 0 is the input
   size_t output = 0;
+  std::vector<std::array<int64_t, 3>> shapes;  // of each value: channels, height, width
 };
 
 // `size_px`: side of the square input of 3 channels. The output must be [features, grid, grid].

@@ -12,7 +12,8 @@ namespace m3 {
 
 GraphTower::GraphTower(const std::string& graph_path, TensorSource& weights,
                        const TowerConfig& config, int size_px, at::Device device,
-                       at::ScalarType dtype) {
+                       at::ScalarType dtype)
+    : dtype_(dtype) {
   Graph graph = read_graph(graph_path, size_px, config.features, config.grid);
   values_ = graph.values;
   output_ = graph.output;
@@ -38,17 +39,81 @@ GraphTower::GraphTower(const std::string& graph_path, TensorSource& weights,
       needed[input] = true;
     }
   }
+  find_cut(graph.shapes);
+}
+
+// The cut lies behind the step after which the values that are still needed hold the fewest
+// numbers; input and output are among the choices.
+void GraphTower::find_cut(const std::vector<std::array<int64_t, 3>>& shapes) {
+  const auto numbers = [&](size_t value) {
+    return shapes[value][0] * shapes[value][1] * shapes[value][2];
+  };
+  std::vector<bool> alive(values_, false);
+  alive[0] = true;
+  int64_t fewest = numbers(0);
+  kept_.push_back({0, shapes[0], fewest});
+  for (size_t step = 0; step < steps_.size(); ++step) {
+    alive[steps_[step].what.output] = true;
+    for (const size_t value : steps_[step].last_used) alive[value] = false;
+    std::vector<Kept> kept;
+    int64_t sum = 0;
+    for (size_t value = 0; value < values_; ++value) {
+      if (!alive[value]) continue;
+      kept.push_back({value, shapes[value], numbers(value)});
+      sum += numbers(value);
+    }
+    if (sum >= fewest) continue;
+    fewest = sum;
+    cut_ = step + 1;
+    kept_ = std::move(kept);
+  }
+  kept_numbers_ = fewest;
+}
+
+void GraphTower::run(size_t first, size_t last, std::vector<at::Tensor>& values) const {
+  for (size_t i = first; i < last; ++i) {
+    const Step& step = steps_[i];
+    values[step.what.output] = run(step, values);
+    for (const size_t value : step.last_used) values[value].reset();
+  }
+}
+
+// [B, features, grid, grid] channels-last is [B, grid, grid, features] in memory.
+at::Tensor GraphTower::cells_of(const at::Tensor& output) {
+  return output.permute({0, 2, 3, 1}).flatten(1, 2).contiguous();
 }
 
 at::Tensor GraphTower::operator()(const at::Tensor& pixels) const {
   std::vector<at::Tensor> values(values_);
   values[0] = pixels;
-  for (const Step& step : steps_) {
-    values[step.what.output] = run(step, values);
-    for (const size_t value : step.last_used) values[value].reset();
+  run(0, steps_.size(), values);
+  return cells_of(values[output_]);
+}
+
+at::Tensor GraphTower::first_half(const at::Tensor& pixels) const {
+  std::vector<at::Tensor> values(values_);
+  values[0] = pixels;
+  run(0, cut_, values);
+  std::vector<at::Tensor> parts;
+  for (const Kept& kept : kept_) {
+    parts.push_back(values[kept.value].permute({0, 2, 3, 1}).reshape({kept.numbers}));
   }
-  // [B, features, grid, grid] channels-last is [B, grid, grid, features] in memory.
-  return values[output_].permute({0, 2, 3, 1}).flatten(1, 2).contiguous();
+  return at::cat(parts);
+}
+
+at::Tensor GraphTower::second_half(const at::Tensor& kept) const {
+  std::vector<at::Tensor> values(values_);
+  int64_t first = 0;
+  for (const Kept& part : kept_) {
+    const auto& [channels, height, width] = part.shape;
+    values[part.value] = kept.narrow(0, first, part.numbers)
+                             .to(dtype_)
+                             .view({1, height, width, channels})
+                             .permute({0, 3, 1, 2});
+    first += part.numbers;
+  }
+  run(cut_, steps_.size(), values);
+  return cells_of(values[output_]);
 }
 
 at::Tensor GraphTower::run(const Step& step, const std::vector<at::Tensor>& values) {

@@ -1,8 +1,12 @@
 #include "core/torch/linear.h"
 
+#include <ATen/ops/add.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/linear.h>
 
 #include <optional>
+#include <utility>
 
 #include "core/torch/onednn.h"
 
@@ -29,14 +33,45 @@ Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, at::Device devi
   }
 }
 
+Linear Linear::differentiable(const at::Tensor& weight, const at::Tensor& bias, at::Device device,
+                              at::ScalarType dtype, LowRank update) {
+  Linear linear;
+  linear.weight_ = weight.to(device, dtype).contiguous();
+  if (bias.defined()) linear.bias_ = bias.to(device, dtype).contiguous();
+  linear.parameters_ = weight.numel() + (bias.defined() ? bias.numel() : 0);
+  linear.update_ = std::move(update);
+  return linear;
+}
+
+// y with the update added.
+at::Tensor Linear::updated(const at::Tensor& x, const at::Tensor& y) const {
+  const at::ScalarType dtype = x.scalar_type();
+  const at::Tensor inner = at::linear(x, update_.a.to(dtype));
+  if (update_.b.size() == 1)
+    return at::addmm(y, inner, update_.b.front().to(dtype).t(), 1, update_.factor);
+  const int64_t rank = inner.size(1) / static_cast<int64_t>(update_.b.size());
+  std::vector<at::Tensor> parts;
+  for (size_t part = 0; part < update_.b.size(); ++part) {
+    const auto first = static_cast<int64_t>(part) * rank;
+    parts.push_back(at::linear(inner.narrow(1, first, rank), update_.b[part].to(dtype)));
+  }
+  return at::add(y, at::cat(parts, 1), update_.factor);
+}
+
 at::Tensor Linear::operator()(const at::Tensor& x) const {
-  if (!blocked_) return at::linear(x, weight_, optional_of(bias_));
+  if (!blocked_) {
+    const at::Tensor y = at::linear(x, weight_, optional_of(bias_));
+    return update_.a.defined() ? updated(x, y) : y;
+  }
   return onednn::linear_operators()->plain.call(x, weight_, optional_of(bias_), "none",
                                                 onednn::Scalars(), std::nullopt);
 }
 
 at::Tensor Linear::add(const at::Tensor& x, const at::Tensor& other) const {
-  if (!blocked_) return at::linear(x, weight_, optional_of(bias_)).add_(other);
+  if (!blocked_) {
+    const at::Tensor y = at::linear(x, weight_, optional_of(bias_)).add_(other);
+    return update_.a.defined() ? updated(x, y) : y;
+  }
   return onednn::linear_operators()->binary.call(x, other, weight_, optional_of(bias_), "add");
 }
 

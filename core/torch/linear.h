@@ -7,14 +7,28 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace m3 {
+
+// What is learned on top of a matrix that stays: y = W x + factor * B (A x), with a B of their own
+// for each of the parts that y's rows are cut into.
+struct LowRank {
+  at::Tensor a;               // [parts * rank, in], the parts one above the other
+  std::vector<at::Tensor> b;  // one a part: [its rows of y, rank]
+  double factor = 1;
+};
 
 class Linear {
  public:
   Linear() = default;
   // weight: [out, in]; bias: [out] or undefined. Both are taken to `device` and `dtype`.
   Linear(const at::Tensor& weight, const at::Tensor& bias, at::Device device, at::ScalarType dtype);
+  // The same in the plain layout: gradients flow through it, to `x`, to the update's tensors
+  // (leaves of any dtype, on `device`) and to weight and bias where they want them. An update
+  // without a: none.
+  static Linear differentiable(const at::Tensor& weight, const at::Tensor& bias, at::Device device,
+                               at::ScalarType dtype, LowRank update = {});
 
   // x: [rows, in] -> [rows, out]
   at::Tensor operator()(const at::Tensor& x) const;
@@ -24,9 +38,12 @@ class Linear {
   int64_t parameters() const { return parameters_; }
 
  private:
+  at::Tensor updated(const at::Tensor& x, const at::Tensor& y) const;
+
   at::Tensor weight_;  // [out, in], plain or in oneDNN's blocked layout
   at::Tensor bias_;
   bool blocked_ = false;
+  LowRank update_;  // a undefined: none
   int64_t parameters_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <c10/core/impl/alloc_cpu.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -16,9 +17,8 @@
 namespace m3 {
 namespace {
 
-constexpr size_t kSmallest = 64 << 10;   // smaller blocks come quickly from malloc
-constexpr size_t kMostKept = 256 << 20;  // not in use, all together
-constexpr size_t kHugeFrom = 4 << 20;    // blocks from this size on lie on huge pages
+constexpr size_t kSmallest = 64 << 10;  // smaller blocks come quickly from malloc
+constexpr size_t kHugeFrom = 4 << 20;   // blocks from this size on lie on huge pages
 constexpr size_t kHugePage = 2 << 20;
 
 thread_local bool pooling = false;
@@ -60,13 +60,18 @@ class Pool {
   void give(void* block, size_t class_bytes) noexcept {
     {
       const std::scoped_lock lock(mutex_);
-      if (kept_ + class_bytes <= kMostKept) {
+      if (kept_ + class_bytes <= most_kept_) {
         free_[class_bytes].push_back(block);
         kept_ += class_bytes;
         return;
       }
     }
     std::free(block);
+  }
+
+  void keep(size_t most_bytes) {
+    const std::scoped_lock lock(mutex_);
+    most_kept_ = std::max(most_kept_, most_bytes);
   }
 
   size_t kept() {
@@ -87,6 +92,7 @@ class Pool {
   std::mutex mutex_;
   std::unordered_map<size_t, std::vector<void*>> free_;  // guarded by mutex_; by class
   size_t kept_ = 0;                                      // guarded by mutex_
+  size_t most_kept_ = 0;                                 // guarded by mutex_
 };
 
 // Never destroyed: tensors may outlive everything else in a process.
@@ -123,7 +129,8 @@ class Allocator final : public c10::Allocator {
 
 }  // namespace
 
-PooledMemory::PooledMemory() {
+PooledMemory::PooledMemory(size_t most_kept_bytes) {
+  pool().keep(most_kept_bytes);
   static std::once_flag once;
   std::call_once(once, [] { c10::SetCPUAllocator(new Allocator); });
   pooling = true;

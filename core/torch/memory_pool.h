@@ -14,13 +14,15 @@ namespace m3 {
 // While it lives, large tensors made on this thread take their memory from the pool. Does not nest.
 class PooledMemory {
  public:
-  PooledMemory();
+  // most_kept_bytes: what may be kept and not in use, of the whole process; the largest wish
+  // counts.
+  explicit PooledMemory(size_t most_kept_bytes = size_t{256} << 20);
   ~PooledMemory();
   PooledMemory(const PooledMemory&) = delete;
   PooledMemory& operator=(const PooledMemory&) = delete;
 };
 
-// Bytes that are kept and not in use; at most 256 MiB.
+// Bytes that are kept and not in use; at most what was wished for, 256 MiB.
 size_t pooled_bytes();
 
 // Gives back what is kept and not in use.

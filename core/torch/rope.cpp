@@ -1,9 +1,12 @@
 #include "core/torch/rope.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/cos.h>
 #include <ATen/ops/div.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/outer.h>
 #include <ATen/ops/pow.h>
@@ -54,6 +57,18 @@ void Rope::rotate(const at::Tensor& x, int64_t first, const at::Tensor& out) con
   out_low.addcmul_(high, sin, -1);
   at::mul_out(out_high, high, cos);
   out_high.addcmul_(low, sin);
+}
+
+RopeRows Rope::rows_at(const at::Tensor& positions) const {
+  return {cos_.index_select(0, positions).unsqueeze(1),
+          sin_.index_select(0, positions).unsqueeze(1)};
+}
+
+at::Tensor Rope::turned(const at::Tensor& x, const RopeRows& rows) {
+  const int64_t half = x.size(2) / 2;
+  const at::Tensor low = x.narrow(2, 0, half);
+  const at::Tensor high = x.narrow(2, half, half);
+  return at::cat({low * rows.cos - high * rows.sin, high * rows.cos + low * rows.sin}, 2);
 }
 
 }  // namespace m3

@@ -10,6 +10,12 @@
 
 namespace m3 {
 
+// Turns of rows that stand at any positions.
+struct RopeRows {
+  at::Tensor cos;  // [rows, 1, head_dim / 2]
+  at::Tensor sin;
+};
+
 class Rope {
  public:
   // Tables for positions 0..positions-1, computed in float32 as the reference does, then cast.
@@ -19,6 +25,11 @@ class Rope {
   // Turns x [..., rows, head_dim] to positions first, first+1, ... into `out` of the same shape,
   // which must not overlap x.
   void rotate(const at::Tensor& x, int64_t first, const at::Tensor& out) const;
+
+  // positions: [rows], int64, each below positions()
+  RopeRows rows_at(const at::Tensor& positions) const;
+  // x: [rows, heads, head_dim], turned; gradients flow through.
+  static at::Tensor turned(const at::Tensor& x, const RopeRows& rows);
 
   int64_t positions() const { return cos_.size(0); }
 

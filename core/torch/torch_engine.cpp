@@ -1,5 +1,5 @@
-// The engine module's entry: opens models on libtorch. The parts know each other only through their
-// headers; here they are put together.
+// The engine module's entries: open models on libtorch, for answers and for training. The parts
+// know each other only through their headers; here they are put together.
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
@@ -19,6 +19,8 @@
 #include "core/torch/scheduler.h"
 #include "core/torch/session.h"
 #include "core/torch/trace.h"
+#include "core/torch/train/torch_trainer.h"
+#include "core/trainer.h"
 
 namespace m3 {
 namespace {
@@ -119,8 +121,19 @@ std::shared_ptr<Engine> open_engine(const EngineOptions& options, const Progress
   return std::make_shared<TorchEngine>(std::move(core));
 }
 
+std::unique_ptr<Trainer> open_trainer_here(const TrainerOptions& options,
+                                           const TrainingPictures& pictures,
+                                           const ProgressFn& progress, std::stop_token stop) {
+  return at_border("opening a trainer", [&] {
+    return std::make_unique<TorchTrainer>(options, pictures, progress, std::move(stop));
+  });
+}
+
 }  // namespace
 }  // namespace m3
 
 extern "C" M3_API const m3::EngineModule m3_engine_module;
 const m3::EngineModule m3_engine_module{m3::kEngineAbi, &m3::open_engine};
+
+extern "C" M3_API const m3::TrainerModule m3_trainer_module;
+const m3::TrainerModule m3_trainer_module{m3::kTrainerAbi, &m3::open_trainer_here};

@@ -51,6 +51,15 @@ class TinyTower : public testing::Test {
                                  .contiguous(at::MemoryFormat::ChannelsLast);
 };
 
+TEST_F(TinyTower, ItsHalvesAreTheWhole) {
+  const GraphTower whole = tower(at::kFloat);
+  const at::Tensor one = pixels_.narrow(0, 1, 1);
+  const at::Tensor kept = whole.first_half(one);
+  EXPECT_EQ(kept.numel(), whole.kept_numbers());
+  EXPECT_LE(kept.numel(), int64_t{36} * 39);  // never more than the output
+  EXPECT_TRUE(whole.second_half(kept).equal(whole(one)));
+}
+
 TEST_F(TinyTower, EqualsItsOperationsWrittenOut) {
   const at::Tensor found = tower(at::kFloat)(pixels_);
   const at::Tensor wanted = plain(pixels_);

@@ -1,0 +1,54 @@
+// AdapterTensors: what is trained, by the names of adapter.safetensors (docs/model-format.md), as
+// float32 leaves that gather gradients; proj.mean and proj.scale are among them, but do not learn.
+// Threads: used from one thread at a time.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/model/model_config.h"
+#include "core/torch/adapter_projector.h"
+#include "core/torch/decoder.h"
+#include "core/torch/linear.h"
+#include "core/torch/weights.h"
+
+namespace m3 {
+
+class AdapterTensors {
+ public:
+  // Numbers of a start: updates that change nothing yet, a projector whose MLP adds nothing yet.
+  static AdapterTensors fresh(const ModelConfig& config, const LlmShape& shape, int rank,
+                              uint64_t seed, at::Device device);
+  // Those of a file or of random weights; throws what `source` throws.
+  static AdapterTensors taken(const ModelConfig& config, const LlmShape& shape, int rank,
+                              TensorSource& source, at::Device device);
+
+  int rank() const noexcept { return rank_; }
+  double factor() const noexcept { return factor_; }
+  const std::map<std::string, at::Tensor>& all() const noexcept { return tensors_; }
+  at::Tensor get(const std::string& name) const { return tensors_.at(name); }
+  // New numbers of the same shape; the tensor stays the leaf that it was.
+  void set(const std::string& name, const at::Tensor& numbers);
+
+  // Those that learn, in the order of their names.
+  std::vector<std::string> learned_names() const;
+  std::vector<at::Tensor> learned() const;
+  int64_t learned_numbers() const;
+
+  ProjectorTensors projector() const;
+  // The update of one of a block's matrices.
+  LowRank update(int layer, DecoderPart part) const;
+
+ private:
+  AdapterTensors(int rank, double factor) : rank_(rank), factor_(factor) {}
+  void add(const std::string& name, const at::Tensor& numbers, at::Device device);
+
+  int rank_;
+  double factor_;
+  std::map<std::string, at::Tensor> tensors_;
+};
+
+}  // namespace m3

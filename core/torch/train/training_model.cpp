@@ -1,0 +1,112 @@
+#include "core/torch/train/training_model.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "core/error.h"
+#include "core/model/gguf.h"
+#include "core/model/gguf_tokenizer.h"
+#include "core/model/llava_config.h"
+#include "core/torch/device.h"
+#include "core/torch/fingerprint.h"
+#include "core/torch/llama_weights.h"
+#include "core/torch/memory_check.h"
+#include "core/torch/model_load.h"
+#include "core/torch/weights.h"
+
+namespace m3 {
+namespace {
+
+constexpr int kUsualRank = 32;
+
+std::string in_folder(const ModelConfig& config, const std::string& file) {
+  return (std::filesystem::path(config.folder) / file).string();
+}
+
+ModelConfig config_of(const TrainerOptions& options) {
+  const std::string path = find_model(options.model);
+  if (is_llava_config(path)) {
+    throw Error(ErrorCode::kUnsupported,
+                path + ": only models of this project's own layout can be trained");
+  }
+  ModelConfig config = read_model_config(path);
+  if (!config.tower.weights || !config.llm_file || config.adapter.empty()) {
+    throw Error(ErrorCode::kUnsupported,
+                path + ": names no weights (tower.weights, llm_file, adapter) to begin with");
+  }
+  return config;
+}
+
+int rank_of(const TrainerOptions& options, const ModelConfig& config) {
+  if (options.keep_adapter) {
+    if (options.rank != 0 && options.rank != config.low_rank.rank) {
+      throw Error(ErrorCode::kMismatch,
+                  "the model's updates have rank " + std::to_string(config.low_rank.rank) +
+                      "; rank " + std::to_string(options.rank) + " needs a beginning anew");
+    }
+    return config.low_rank.rank;
+  }
+  if (options.rank != 0) return options.rank;
+  return config.low_rank.rank != 0 ? config.low_rank.rank : kUsualRank;
+}
+
+}  // namespace
+
+TrainingModel load_training_model(const TrainerOptions& options, const ProgressFn& progress,
+                                  std::stop_token stop) {
+  const auto report = [&](double fraction, std::string_view what) {
+    if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "loading the model was stopped");
+    if (progress) progress(fraction, what);
+  };
+  report(0, "reading files");
+  const ModelConfig config = config_of(options);
+  const at::Device device = open_device(options.device);
+  const at::ScalarType dtype = open_dtype(options.dtype, device);
+  const int rank = rank_of(options, config);
+  const std::string tower_path = find_base_file(config, *config.tower.weights);
+  const std::string llm_path = find_base_file(config, *config.llm_file);
+  Fingerprint fingerprint;
+  fingerprint.add_file(in_folder(config, config.tower.graph));
+  fingerprint.add_file(tower_path);
+  fingerprint.add(&config.preprocess.size_px, sizeof config.preprocess.size_px);
+  const std::string tower_id = fingerprint.text();
+  fingerprint.add_file(llm_path);
+  if (options.keep_adapter) fingerprint.add_file(in_folder(config, config.adapter));
+  fingerprint.add(&rank, sizeof rank);
+
+  const Gguf gguf = Gguf::open(llm_path);
+  const LlmShape shape = read_llama_shape(gguf);
+  auto tokenizer = make_tokenizer(gguf);
+  check_vocabulary(*tokenizer, shape, config.folder + "/config.json");
+  check_weights_fit(options.model, resident_numbers(shape), largest_matrix(shape), device, dtype);
+  report(0.05, "vision tower");
+  SafetensorsSource tower_weights(tower_path);
+  auto tower = std::make_unique<const GraphTower>(in_folder(config, config.tower.graph),
+                                                  tower_weights, config.tower,
+                                                  config.preprocess.size_px, device, at::kFloat);
+  report(0.15, "adapter");
+  AdapterTensors adapter = [&] {
+    if (!options.keep_adapter)
+      return AdapterTensors::fresh(config, shape, rank, options.seed, device);
+    SafetensorsSource source(in_folder(config, config.adapter));
+    return AdapterTensors::taken(config, shape, rank, source, device);
+  }();
+  const std::unique_ptr<LlamaWeights> base = llama_from_gguf(gguf, shape);
+  auto decoder = std::make_unique<const Decoder>(
+      shape, *base, device, dtype,
+      [&](double done) { report(kBeforeLlm + (1 - kBeforeLlm) * done, "language model"); },
+      [&](int layer, DecoderPart part, const at::Tensor& weight, const at::Tensor& bias) {
+        return Linear::differentiable(weight, bias, device, dtype, adapter.update(layer, part));
+      });
+  return {config,
+          tower_id,
+          fingerprint.text(),
+          device,
+          dtype,
+          std::move(tower),
+          std::move(adapter),
+          std::move(decoder),
+          WindowLayout(config.chat, std::move(tokenizer), config.attention)};
+}
+
+}  // namespace m3
