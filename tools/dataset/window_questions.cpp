@@ -282,6 +282,9 @@ std::vector<QuestionAnswer> window_questions(const Watched& watched, const Vocab
       &Window::which_first, &Window::change, &Window::change, &Window::entries, &Window::movement};
   std::vector<Maker> order(kMakers.begin(), kMakers.end());
   random.shuffle(order);
+  // A few are tried, whatever comes of it: to try on until there are enough would ask more often
+  // where little can be denied, and so affirm more often than deny.
+  order.resize(std::min(order.size(), 3 * most / 2));
   // About the newest picture, too.
   std::vector<QuestionAnswer> made =
       picture_questions(*watched.moments.back().view, vocabulary, most / 3, "now", random);
