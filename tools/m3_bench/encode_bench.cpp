@@ -11,7 +11,7 @@
 #include "core/model/model_config.h"
 #include "tools/common/command_line.h"
 #include "tools/m3_bench/benches.h"
-#include "tools/m3_bench/ort_peer.h"
+#include "tools/m3_bench/peer_process.h"
 #include "tools/m3_bench/test_picture.h"
 
 namespace m3::bench {

@@ -1,4 +1,4 @@
-#include "tools/m3_bench/ort_peer.h"
+#include "tools/m3_bench/peer_process.h"
 
 #include <fcntl.h>
 #include <spawn.h>
