@@ -29,5 +29,6 @@ void bench_decode(const Bench& bench);
 void bench_soak(const Bench& bench);
 void bench_stream(const Bench& bench);
 void bench_streams(const Bench& bench);
+void bench_train(const Bench& bench);
 
 }  // namespace m3::bench

@@ -1,6 +1,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -44,11 +45,14 @@ const std::vector<float>& values_of(const std::vector<TraceTensor>& trace,
 }
 
 // The peer, if the model is one whose graph it can take and its packages are installed.
-std::unique_ptr<OrtPeer> start_peer(const Bench& bench, const ModelConfig& config) {
+std::unique_ptr<PeerProcess> start_peer(const Bench& bench, const ModelConfig& config) {
   if (bench.engine->info().device != "cpu" || !config.tower.weights) return nullptr;
   try {
-    return std::make_unique<OrtPeer>(bench.options.python, config.folder,
-                                     find_base_file(config, *config.tower.weights), bench.threads);
+    return std::make_unique<PeerProcess>(
+        bench.options.python,
+        Peer{"ONNX Runtime", "ort_tower.py", "onnx, onnxruntime, numpy and safetensors"},
+        std::vector<std::string>{config.folder, find_base_file(config, *config.tower.weights),
+                                 "--threads", std::to_string(bench.threads)});
   } catch (const Error& error) {
     tools::print_error("m3-bench", error.what());
     return nullptr;
@@ -78,7 +82,7 @@ void bench_encode(const Bench& bench) {
   const bool random = name.starts_with("random:");
   const ModelConfig config =
       read_model_config(random ? name.substr(7, name.rfind(',') - 7) : find_model(name));
-  const std::unique_ptr<OrtPeer> peer = random ? nullptr : start_peer(bench, config);
+  const std::unique_ptr<PeerProcess> peer = random ? nullptr : start_peer(bench, config);
   TraceRequest request;
   request.pixel_values = peer_pixels(config.preprocess.size_px);
   request.prompt = "?";
@@ -97,7 +101,7 @@ void bench_encode(const Bench& bench) {
       const std::vector<float>& output = values_of(trace, "tower");
       const double norm = std::sqrt(std::transform_reduce(
           output.begin(), output.end(), 0.0, std::plus<>(), [](float x) { return double{x} * x; }));
-      if (peer && std::abs(norm / peer->norm() - 1) > 1e-3) {
+      if (peer && std::abs(norm / peer->ready().at("norm").get<double>() - 1) > 1e-3) {
         throw Error(ErrorCode::kInternal, "ONNX Runtime's tower and ours give different outputs");
       }
       continue;

@@ -36,6 +36,7 @@ int run(const bench::Options& options, std::stop_token stop) {
   if (options.what.contains("soak")) bench::bench_soak(all);
   if (options.what.contains("stream")) bench::bench_stream(all);
   if (options.what.contains("streams")) bench::bench_streams(all);
+  if (options.what.contains("train")) bench::bench_train(all);
   return stop.stop_requested() ? tools::kExitFailed : tools::kExitDone;
 }
 

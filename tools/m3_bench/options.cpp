@@ -30,7 +30,8 @@ constexpr char kExamples[] =
     "stream   frames to tokens to window with questions in between, without elements\n"
     "soak     a stream of --frames frames of random tokens through one session: fails when memory "
     "grows; not part of all\n"
-    "streams  --streams sessions at once on one engine, without the tower; not part of all";
+    "streams  --streams sessions at once on one engine, without the tower; not part of all\n"
+    "train    a step of training on four pictures, beside PyTorch; not part of all";
 
 }  // namespace
 
@@ -41,8 +42,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   app.footer(kExamples);
   app.get_formatter()->column_width(32);
   app.add_option("WHAT", what,
-                 "encode, prefill, decode, stream, soak, streams or all; default: all")
-      ->check(CLI::IsMember({"encode", "prefill", "decode", "stream", "soak", "streams", "all"}));
+                 "encode, prefill, decode, stream, soak, streams, train or all; default: all")
+      ->check(CLI::IsMember(
+          {"encode", "prefill", "decode", "stream", "soak", "streams", "train", "all"}));
   app.add_option("--frames", options.frames, "Frames of soak, 20 or more; default: 20000")
       ->check(CLI::Range(int64_t{20}, int64_t{1'000'000'000}));
   app.add_option("--model", options.engine.model,

@@ -1,42 +1,49 @@
-// OrtPeer: ONNX Runtime on the tower's graph, in a process of its own (tools/peers/ort_tower.py),
-// which answers when it is asked: so both are measured by turns in one run. Threads: used from one
-// thread at a time.
+// PeerProcess: another program's way of doing the same work, in a process of its own (a script of
+// tools/peers), which answers when it is asked: so both are measured by turns in one run. Threads:
+// used from one thread at a time.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdio>
-#include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 namespace m3::bench {
 
-class OrtPeer {
+// What is run, and what an error says about it.
+struct Peer {
+  std::string name;      // "ONNX Runtime"
+  std::string script;    // of tools/peers
+  std::string packages;  // "onnx, onnxruntime, numpy and safetensors"
+};
+
+class PeerProcess {
  public:
   // Starts the peer. Throws kNotFound with the reason when Python, the script or a package is not
   // there.
-  OrtPeer(const std::string& python, const std::string& model_folder,
-          const std::string& tower_weights, int threads);
-  ~OrtPeer();
-  OrtPeer(const OrtPeer&) = delete;
-  OrtPeer& operator=(const OrtPeer&) = delete;
+  PeerProcess(const std::string& python, Peer peer, const std::vector<std::string>& arguments);
+  ~PeerProcess();
+  PeerProcess(const PeerProcess&) = delete;
+  PeerProcess& operator=(const PeerProcess&) = delete;
 
-  const std::string& version() const noexcept { return version_; }
-  // Length of the tower's output for the pixels (31 c + 7 y + 13 x) mod 256.
-  double norm() const noexcept { return norm_; }
+  // What it said of itself: "version", and more.
+  const nlohmann::json& ready() const noexcept { return ready_; }
+  std::string version() const { return ready_.at("version"); }
   // Milliseconds of each of `count` runs, made now.
   std::vector<double> run(int count);
 
  private:
   void close();
   std::string read_line();
+  [[noreturn]] void absent(const std::string& why) const;
 
+  const Peer peer_;
   pid_t process_ = -1;
   std::FILE* to_ = nullptr;
   std::FILE* from_ = nullptr;
-  std::string version_;
-  double norm_ = 0;
+  nlohmann::json ready_;
 };
 
 }  // namespace m3::bench
