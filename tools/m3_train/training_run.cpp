@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/model/model_config.h"
 #include "tools/common/command_line.h"
+#include "tools/m3_train/curve_plot.h"
 
 namespace m3::train {
 namespace {
@@ -102,6 +103,7 @@ bool TrainingRun::run() {
   }
   if (checked_step_ != state_.step) check();
   save();
+  plot();
   bar_.clear();
   return true;
 }
@@ -258,7 +260,17 @@ std::optional<double> TrainingRun::check() {
   if (loss && state_.best != 0 && *loss >= state_.best) return loss;
   state_.best = loss.value_or(0);
   trainer_->write_model(path_in(options_.out, "model"));
+  plot();
   return loss;
+}
+
+void TrainingRun::plot() const {
+  if (state_.step < 2) return;
+  try {
+    plot_curve(path_in(options_.out, "curve.csv"), path_in(options_.out, "curve.png"));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;  // a build that cannot draw
+  }
 }
 
 void TrainingRun::save() {

@@ -41,6 +41,7 @@ class TrainingRun {
   bool can_be_shown(const TrainingExample& example);
   bool can_be_seen(size_t picture);
   std::optional<double> check();
+  void plot() const;
   void save();
   void report(const CurvePoint& point);
   StepOptions step_options(uint64_t seed) const;
