@@ -140,6 +140,26 @@ TEST_F(Eval, AsksModelsInHuggingFacesLayout) {
   }
 }
 
+TEST_F(Eval, DrawsTheCurve) {
+  const std::string plot = folder_.path() + "/curve.png";
+  const ToolResult result =
+      eval({about(red_picture(50), "36 tokens"), about(red_picture(250), "9 tokens", "size")},
+           {"--plot", plot});
+  std::ifstream file(plot, std::ios::binary);
+  std::string begin(8, ' ');
+  file.read(begin.data(), 8);
+  if (result.exit_code != 0) {
+    ASSERT_EQ(result.err_lines.size(), 1u);
+    EXPECT_NE(result.err_lines[0].find("this build cannot draw"), std::string::npos);
+    return;
+  }
+  EXPECT_EQ(begin, "\x89PNG\r\n\x1a\n");
+  const ToolResult failed =
+      eval({about(red_picture(50), "36 tokens")}, {"--plot", folder_.path() + "/no/curve.png"});
+  EXPECT_EQ(failed.exit_code, 1);
+  ASSERT_EQ(failed.err_lines.size(), 1u);
+}
+
 TEST_F(Eval, WrongUseIsTold) {
   EXPECT_EQ(run_tool("m3-eval", {}).exit_code, 2);
   EXPECT_EQ(run_tool("m3-eval", {"granularity"}).exit_code, 2);

@@ -18,6 +18,7 @@ using drawing::Series;
 
 constexpr int kWidthPx = 960;
 constexpr int kHeightPx = 600;
+constexpr int kMarginPx = 12;
 constexpr double kFaint = 0.45;  // of a colour, for intervals
 
 Color color_of(size_t number) {
@@ -77,7 +78,8 @@ void add_curve(drawing::Chart& chart, const std::string& name, const std::vector
 void draw_to(const drawing::Chart& chart, const std::string& file) {
   drawing::Canvas canvas(kWidthPx, kHeightPx);
   canvas.clear({1, 1, 1, 1});
-  drawing::draw(canvas, {0, 0, kWidthPx, kHeightPx}, chart);
+  drawing::draw(canvas, {kMarginPx, kMarginPx, kWidthPx - 2 * kMarginPx, kHeightPx - 2 * kMarginPx},
+                chart);
   canvas.write_png(file);
 }
 

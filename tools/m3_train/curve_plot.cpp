@@ -21,7 +21,8 @@ using drawing::Point;
 
 constexpr int kWidthPx = 960;
 constexpr int kHeightPx = 540;
-constexpr double kRemembered = 0.97;  // of the smooth curve, from step to step
+constexpr int kMarginPx = 12;
+constexpr double kRemembered = 0.9;  // of the smooth curve, from step to step
 
 struct Curves {
   std::vector<Point> losses;
@@ -101,7 +102,8 @@ void plot_curve(const std::string& csv, const std::string& png) {
   }
   drawing::Canvas canvas(kWidthPx, kHeightPx);
   canvas.clear({1, 1, 1, 1});
-  drawing::draw(canvas, {0, 0, kWidthPx, kHeightPx}, chart);
+  drawing::draw(canvas, {kMarginPx, kMarginPx, kWidthPx - 2 * kMarginPx, kHeightPx - 2 * kMarginPx},
+                chart);
   const std::string part = png + ".part";
   canvas.write_png(part);
   std::error_code error;
