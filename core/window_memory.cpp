@@ -46,26 +46,18 @@ WindowMemory::WindowMemory(WindowLimits limits, std::vector<int> ladder)
   if (ladder_.empty()) refuse("the ladder of scales is empty");
 }
 
-std::vector<MemoryOperation> WindowMemory::append(MemorySpan frame) {
+const std::vector<MemoryOperation>& WindowMemory::append(MemorySpan frame) {
+  operations_.clear();
+  undo_.clear();
+  books_before_ = books_;
+  std::vector<float> mean = std::exchange(frame.mean, {});
   frame.scene = true;
-  if (!spans_.empty()) {
-    const double change = 1 - cosine(spans_.back().mean, frame.mean);
-    frame.scene = frame.from_ns == kNoTime || spans_.back().from_ns == kNoTime ||
-                  (changes_ >= kFewChanges && change > kSceneChange * usual_change_);
-    changes_ = std::min<int64_t>(changes_ + 1, kUsualOver);
-    usual_change_ += (change - usual_change_) / static_cast<double>(changes_);
-  }
-  frame.number = ++appended_;
-  visual_tokens_ += frame.visual_tokens;
-  positions_ += frame.visual_tokens + frame.marker_tokens;
+  frame.number = ++books_.appended;
+  books_.visual_tokens += frame.visual_tokens;
+  books_.positions += frame.visual_tokens + frame.marker_tokens;
   spans_.push_back(std::move(frame));
-  compare(spans_.size() - 1);
+  if (!mean.empty()) describe_newest(std::move(mean));
 
-  std::vector<MemoryOperation> operations;
-  const auto perform = [&](const MemoryOperation& operation) {
-    apply(operation);
-    operations.push_back(operation);
-  };
   const double share_of_limits = fits(1) ? 1 : 1 - limits_.slack;
   while (spans_.size() > 1 && !fits(share_of_limits)) {
     const MemoryOperation operation = next_operation();
@@ -76,22 +68,58 @@ std::vector<MemoryOperation> WindowMemory::append(MemorySpan frame) {
     if (mergeable(span) && one_marker(span)) perform({Kind::kMerge, span});
     if (span > 0 && mergeable(span - 1) && one_marker(span - 1)) perform({Kind::kMerge, span - 1});
   }
-  return operations;
+  return operations_;
+}
+
+void WindowMemory::perform(const MemoryOperation& operation) {
+  operations_.push_back(operation);
+  apply(operation);
+}
+
+// Against the frame before it. That one may have become part of an average meanwhile, so its mean
+// is kept apart.
+void WindowMemory::describe_newest(std::vector<float> mean) {
+  MemorySpan& newest = spans_.back();
+  const MemorySpan* before = spans_.size() > 1 ? &spans_[spans_.size() - 2] : nullptr;
+  if (before != nullptr && !last_mean_.empty()) {
+    const double change = 1 - cosine(last_mean_, mean);
+    newest.scene = newest.from_ns == kNoTime || before->to_ns == kNoTime ||
+                   (books_.changes >= kFewChanges && change > kSceneChange * books_.usual_change);
+    books_.changes = std::min<int64_t>(books_.changes + 1, kUsualOver);
+    books_.usual_change += (change - books_.usual_change) / static_cast<double>(books_.changes);
+  }
+  last_mean_ = mean;
+  newest.mean = std::move(mean);
+  compare(spans_.size() - 1);
+}
+
+void WindowMemory::take_back() {
+  for (; !operations_.empty(); operations_.pop_back(), undo_.pop_back()) {
+    const auto [kind, span, visual_tokens] = operations_.back();
+    Undo& undo = undo_.back();
+    if (kind != Kind::kDrop) spans_[span] = std::move(undo.before);
+    if (kind == Kind::kCoarsen) continue;
+    const size_t left = span + (kind == Kind::kMerge ? 1 : 0);
+    spans_.insert(spans_.begin() + static_cast<std::ptrdiff_t>(left), std::move(undo.left));
+    compare(left + 1);
+  }
+  spans_.pop_back();
+  books_ = books_before_;
+  last_mean_ = spans_.empty() ? std::vector<float>() : spans_.back().mean;
 }
 
 void WindowMemory::clear() {
   spans_.clear();
-  visual_tokens_ = positions_ = 0;
-  usual_change_ = 0;
-  changes_ = appended_ = 0;
+  books_ = {};
+  last_mean_.clear();
 }
 
 bool WindowMemory::fits(double share_of_limits) const {
   const auto within = [&](int64_t used, int limit) {
     return static_cast<double>(used) <= share_of_limits * limit;
   };
-  if (!within(visual_tokens_, limits_.visual_tokens) || too_many()) return false;
-  return limits_.positions == 0 || within(positions_, limits_.positions);
+  if (!within(books_.visual_tokens, limits_.visual_tokens) || too_many()) return false;
+  return limits_.positions == 0 || within(books_.positions, limits_.positions);
 }
 
 bool WindowMemory::too_many() const {
@@ -111,18 +139,21 @@ MemoryOperation WindowMemory::next_operation() const {
 }
 
 void WindowMemory::apply(const MemoryOperation& operation) {
+  Undo& undo = undo_.emplace_back();
   MemorySpan& span = spans_[operation.span];
+  if (operation.kind != Kind::kDrop) undo.before = span;
   if (operation.kind == Kind::kCoarsen) {
-    visual_tokens_ -= span.visual_tokens - operation.visual_tokens;
-    positions_ -= span.visual_tokens - operation.visual_tokens;
+    books_.visual_tokens -= span.visual_tokens - operation.visual_tokens;
+    books_.positions -= span.visual_tokens - operation.visual_tokens;
     span.visual_tokens = operation.visual_tokens;
     return;
   }
   // What goes with a merge is the second one's place.
   const size_t leaves = operation.span + (operation.kind == Kind::kMerge ? 1 : 0);
-  const MemorySpan& left = spans_[leaves];
-  visual_tokens_ -= left.visual_tokens;
-  positions_ -= left.visual_tokens + left.marker_tokens;
+  undo.left = std::move(spans_[leaves]);
+  const MemorySpan& left = undo.left;
+  books_.visual_tokens -= left.visual_tokens;
+  books_.positions -= left.visual_tokens + left.marker_tokens;
   if (operation.kind == Kind::kMerge) {
     const double part = static_cast<double>(left.frames) / (span.frames + left.frames);
     for (size_t i = 0; i < span.mean.size(); ++i) {
@@ -154,7 +185,7 @@ std::optional<size_t> WindowMemory::oldest_to_coarsen(int scale, double share) c
     if (one.visual_tokens != scale) continue;
     tokens += scale;
     if (span + 1 == spans_.size()) continue;  // the newest stays as it is
-    const int64_t age = (appended_ - one.number) / (one.scene ? kSceneStays : 1);
+    const int64_t age = (books_.appended - one.number) / (one.scene ? kSceneStays : 1);
     if (age > oldest_age) {
       oldest = span;
       oldest_age = age;

@@ -49,7 +49,9 @@ struct MemorySpan : SpanSize {
   int64_t from_ns = kNoTime;  // stream time of its first frame, which its marker names
   int64_t to_ns = kNoTime;    // and of its last one; kNoTime: a still picture
   int64_t frames = 1;
-  std::vector<float> mean;  // of its visual tokens; any width, the same for all spans
+  // Of its visual tokens; any width, the same for all spans. Empty: to be told by
+  // describe_newest().
+  std::vector<float> mean;
 
   // WindowMemory's own business.
   bool scene = false;   // begins a scene
@@ -86,15 +88,37 @@ class M3_API WindowMemory {
   const std::deque<MemorySpan>& spans() const noexcept { return spans_; }  // oldest first
 
   // Takes a frame in behind the others. Returns what must be done to the older spans before it,
-  // in order. The frame itself always stays as it is, even when it alone is over the limit.
-  std::vector<MemoryOperation> append(MemorySpan frame);
+  // in order; valid until the next call. The frame itself always stays as it is, even when it
+  // alone is over the limit.
+  const std::vector<MemoryOperation>& append(MemorySpan frame);
+  // The newest frame's mean, where append() came without it: no plan rests on it before the next
+  // append(), so it may be on its way from a device meanwhile. A frame that is never described
+  // counts as one that begins a scene.
+  void describe_newest(std::vector<float> mean);
+  // The last append() never was, nor its operations: for an owner who could not carry them out.
+  // Once, and only right after it.
+  void take_back();
   void clear();
 
  private:
+  struct Books {
+    int64_t visual_tokens = 0;  // of all spans
+    int64_t positions = 0;
+    double usual_change = 0;
+    int64_t changes = 0;  // that usual_change rests on
+    int64_t appended = 0;
+  };
+  // What an operation did away with.
+  struct Undo {
+    MemorySpan before;  // the span; empty with kDrop
+    MemorySpan left;    // what has gone; empty with kCoarsen
+  };
+
   bool fits(double share_of_limits) const;
   bool too_many() const;
   MemoryOperation next_operation() const;
   void apply(const MemoryOperation& operation);
+  void perform(const MemoryOperation& operation);
   std::optional<size_t> to_coarsen() const;
   std::optional<size_t> oldest_to_coarsen(int scale, double share) const;
   std::optional<size_t> to_merge() const;
@@ -107,11 +131,12 @@ class M3_API WindowMemory {
   const WindowLimits limits_;
   const std::vector<int> ladder_;
   std::deque<MemorySpan> spans_;
-  int64_t visual_tokens_ = 0;  // of all spans
-  int64_t positions_ = 0;
-  double usual_change_ = 0;
-  int64_t changes_ = 0;  // that usual_change_ rests on
-  int64_t appended_ = 0;
+  Books books_;
+  std::vector<float> last_mean_;  // of the frame that was described last
+  // Of the last append().
+  std::vector<MemoryOperation> operations_;
+  std::vector<Undo> undo_;
+  Books books_before_;
 };
 
 }  // namespace m3

@@ -1,5 +1,8 @@
 #include "core/torch/answerer.h"
 
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+
 #include <utility>
 
 #include "core/error.h"
@@ -8,13 +11,11 @@
 namespace m3 {
 namespace {
 
-constexpr std::chrono::milliseconds kUnit{40};
-constexpr size_t kMostTogether = 16;  // answers in one decode step
+constexpr size_t kMostTogether = 16;  // answers in one pass
 constexpr size_t kMostFreeBranches = 4;
+constexpr int64_t kMostRows = 256;  // of questions in one pass, or one question
 
 }  // namespace
-
-DecoderPass::Clock::time_point unit_deadline() { return DecoderPass::Clock::now() + kUnit; }
 
 std::unique_ptr<KvBranch> Answerer::take_branch() {
   if (branches_.empty()) {
@@ -37,6 +38,12 @@ void Answerer::wake() {
   }
 }
 
+std::vector<Answerer::Member> Answerer::Pass::end() {
+  rows.reset();
+  targets.clear();
+  return std::exchange(members, {});
+}
+
 void Answerer::post_question() {
   if (std::exchange(question_posted_, true)) return;
   scheduler_.post(WorkClass::kQuestionPrefill, [this] { run_question(); });
@@ -45,84 +52,90 @@ void Answerer::post_question() {
 void Answerer::run_question() {
   question_posted_ = false;
   drop_those_over(waiting_);
-  if (asking_ && asking_->over()) {
-    question_pass_.reset();
-    close(std::move(asking_), Finish::kCancelled);
-  }
-  if (!asking_) {
-    if (waiting_.empty()) return;
-    asking_ = std::move(waiting_.front());
-    waiting_.pop_front();
-  }
-  try {
-    if (!question_pass_) {
-      const std::vector<int32_t>& prompt = asking_->prompt();
-      const int64_t rows = static_cast<int64_t>(prompt.size());
-      asking_->branch().begin(rows);
-      question_pass_.emplace(model_.decoder, model_.decoder.embed(prompt),
-                             std::vector<RowGroup>{{rows, &asking_->branch()}});
-    }
-    if (question_pass_->run(unit_deadline())) {
-      asking_->branch().commit();
-      const at::Tensor last = question_pass_->hidden().narrow(0, asking_->prompt().size() - 1, 1);
-      const at::Tensor row = logits(last)[0];
-      question_pass_.reset();
-      take(std::move(asking_), row);
-    }
-  } catch (...) {
-    question_pass_.reset();
-    if (asking_) close(std::move(asking_), Finish::kError, text_of_current("reading the question"));
-  }
-  if (asking_ || !waiting_.empty()) post_question();
+  drop_those_over(asking_);
+  run(asking_, waiting_, "reading the question");
+  if (!asking_.members.empty() || !waiting_.empty()) post_question();
 }
 
 void Answerer::run_step() {
   step_posted_ = false;
-  drop_those_over(answering_);
   drop_those_over(waiting_);
-  if (asking_ && asking_->over()) post_question();
-  if (stepping_.empty() && answering_.empty()) return;
-  try {
-    if (stepping_.empty()) begin_step();
-    if (step_pass_->run(unit_deadline())) end_step();
-  } catch (...) {
-    const std::string error = text_of_current("generating");
-    step_pass_.reset();
-    for (auto& generation : stepping_) {
-      if (generation) close(std::move(generation), Finish::kError, error);
-    }
-    stepping_.clear();
-  }
-  if (!stepping_.empty() || !answering_.empty()) wake();
+  drop_those_over(asking_);
+  drop_those_over(answering_);
+  drop_those_over(stepping_);
+  run(stepping_, answering_, "generating");
+  if (!stepping_.members.empty() || !answering_.empty()) wake();
 }
 
-void Answerer::begin_step() {
+// One unit of a pass, a new one where none is under way.
+void Answerer::run(Pass& pass, Generations& waiting, const char* doing) {
+  if (pass.members.empty() && waiting.empty()) return;
+  try {
+    if (pass.members.empty()) begin(pass, waiting);
+    if (pass.rows->run(DecoderPass::Clock::now() + kUnit)) end(pass);
+  } catch (...) {
+    const std::string error = text_of_current(doing);
+    for (Member& one : pass.end()) {
+      if (one.generation) close(std::move(one.generation), Finish::kError, error);
+    }
+  }
+}
+
+void Answerer::begin(Pass& pass, Generations& waiting) {
   std::vector<int32_t> ids;
   std::vector<RowGroup> groups;
-  while (!answering_.empty() && stepping_.size() < kMostTogether) {
-    std::unique_ptr<Generation> generation = std::move(answering_.front());
-    answering_.pop_front();
-    ids.push_back(generation->last_id());
-    generation->branch().begin(1);
-    groups.push_back({1, &generation->branch()});
-    stepping_.push_back(std::move(generation));
+  while (!waiting.empty() && pass.members.size() < kMostTogether &&
+         static_cast<int64_t>(ids.size()) < kMostRows) {
+    pass.members.push_back({std::move(waiting.front()), 0});
+    waiting.pop_front();
+    Member& member = pass.members.back();
+    const std::vector<int32_t> next = member.generation->next_ids();
+    const int64_t count = static_cast<int64_t>(next.size());
+    ids.insert(ids.end(), next.begin(), next.end());
+    member.last_row = static_cast<int64_t>(ids.size()) - 1;
+    member.generation->branch().begin(count);
+    groups.push_back({count, &pass.targets.emplace_back(member.generation->branch())});
   }
-  step_pass_.emplace(model_.decoder, model_.decoder.embed(ids), std::move(groups));
+  if (const int64_t padding = padding_of(static_cast<int64_t>(ids.size())); padding > 0) {
+    ids.resize(ids.size() + static_cast<size_t>(padding));  // any token does
+    groups.push_back({padding, &pass.targets.emplace_back()});
+  }
+  pass.rows.emplace(model_.decoder, model_.decoder.embed(ids), std::move(groups));
 }
 
-void Answerer::end_step() {
-  const at::Tensor rows = logits(step_pass_->hidden());
-  step_pass_.reset();
-  Generations done = std::move(stepping_);
-  stepping_.clear();
-  for (size_t i = 0; i < done.size(); ++i) {
-    done[i]->branch().commit();
-    take(std::move(done[i]), rows[static_cast<int64_t>(i)]);
+void Answerer::end(Pass& pass) {
+  std::vector<int64_t> last_rows;
+  for (const Member& one : pass.members) last_rows.push_back(one.last_row);
+  at::Tensor hidden = pass.rows->hidden();
+  if (hidden.size(0) != static_cast<int64_t>(last_rows.size())) {
+    hidden = hidden.index_select(
+        0, at::tensor(last_rows, at::TensorOptions().dtype(at::kLong)).to(hidden.device()));
+  }
+  const at::Tensor rows = logits(hidden);
+  int64_t row = 0;
+  for (Member& one : pass.end()) {
+    const at::Tensor of_one = rows[row++];
+    if (one.generation == nullptr) continue;
+    one.generation->branch().commit();
+    take(std::move(one.generation), of_one);
   }
 }
 
-template <typename List>
-void Answerer::drop_those_over(List& list) {
+// They leave the pass; the others go on with it.
+void Answerer::drop_those_over(Pass& pass) {
+  bool all = true;
+  for (size_t i = 0; i < pass.members.size(); ++i) {
+    std::unique_ptr<Generation>& generation = pass.members[i].generation;
+    if (generation != nullptr && generation->over()) {
+      pass.targets[i].leave();
+      close(std::move(generation), Finish::kCancelled);
+    }
+    all = all && generation == nullptr;
+  }
+  if (all) pass.end();
+}
+
+void Answerer::drop_those_over(Generations& list) {
   for (auto generation = list.begin(); generation != list.end();) {
     if (!(*generation)->over()) {
       ++generation;

@@ -1,5 +1,5 @@
-// Answerer: all answers being generated on one engine. Questions are prefilled one after the other;
-// decode steps of all answers, whatever their session, go through the model together. Threads:
+// Answerer: all answers being generated on one engine. Questions that wait are prefilled together,
+// and so go the decode steps of all answers through the model, whatever their session. Threads:
 // wake() and new_id() from any thread, everything else on the engine's thread.
 #pragma once
 
@@ -11,13 +11,11 @@
 
 #include "core/torch/decoder.h"
 #include "core/torch/generate.h"
+#include "core/torch/leavable_target.h"
 #include "core/torch/model.h"
 #include "core/torch/scheduler.h"
 
 namespace m3 {
-
-// When a unit of work that begins now should end.
-DecoderPass::Clock::time_point unit_deadline();
 
 class Answerer {
  public:
@@ -33,15 +31,29 @@ class Answerer {
   void wake();
 
  private:
-  using Generations = std::vector<std::unique_ptr<Generation>>;
+  using Generations = std::deque<std::unique_ptr<Generation>>;
+  struct Member {
+    std::unique_ptr<Generation> generation;  // null: it was cancelled meanwhile
+    int64_t last_row = 0;                    // of its own, among all rows of the pass
+  };
+  // Questions, or steps of answers, on their way through the model together.
+  struct Pass {
+    std::vector<Member> members;         // none: no pass is under way
+    std::deque<LeavableTarget> targets;  // one each, and that of the padding
+    std::optional<DecoderPass> rows;
+
+    // Ends the pass and hands its members out.
+    std::vector<Member> end();
+  };
 
   void post_question();
   void run_question();
   void run_step();
-  void begin_step();
-  void end_step();
-  template <typename List>
-  void drop_those_over(List& list);
+  void run(Pass& pass, Generations& waiting, const char* doing);
+  void begin(Pass& pass, Generations& waiting);
+  void end(Pass& pass);
+  void drop_those_over(Pass& pass);
+  void drop_those_over(Generations& list);
   void take(std::unique_ptr<Generation> generation, const at::Tensor& logits);
   void close(std::unique_ptr<Generation> generation, Finish finish, const std::string& error = {});
   at::Tensor logits(const at::Tensor& hidden) const;
@@ -52,12 +64,10 @@ class Answerer {
   std::atomic<bool> step_posted_ = false;
 
   bool question_posted_ = false;
-  std::deque<std::unique_ptr<Generation>> waiting_;  // for the prefill of their question
-  std::unique_ptr<Generation> asking_;               // its question is being prefilled
-  std::optional<DecoderPass> question_pass_;
-  std::deque<std::unique_ptr<Generation>> answering_;  // between two steps
-  Generations stepping_;                               // in the step under way
-  std::optional<DecoderPass> step_pass_;
+  Generations waiting_;                              // for the prefill of their question
+  Pass asking_;                                      // questions
+  Generations answering_;                            // between two steps
+  Pass stepping_;                                    // one row each
   std::vector<std::unique_ptr<KvBranch>> branches_;  // free
 };
 

@@ -51,9 +51,11 @@ class Generation {
              Done on_done);
 
   bool over() const noexcept { return ticket_->over(); }
-  const std::vector<int32_t>& prompt() const noexcept { return prompt_; }
   KvBranch& branch() noexcept { return *branch_; }
-  int32_t last_id() const { return answer_.ids.back(); }
+  // What the model reads next: the prompt, then each token that was taken.
+  std::vector<int32_t> next_ids() const {
+    return answer_.ids.empty() ? prompt_ : std::vector<int32_t>{answer_.ids.back()};
+  }
 
   // Picks the next token from logits [V] over the tokenizer's vocabulary; true when the answer is
   // complete. Throws Error (kInternal) for logits that are no numbers.

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -34,6 +36,36 @@ size_t class_of(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+// Blocks from kHugeFrom on are mapped by themselves and not taken from malloc: the advice stays
+// with the addresses, and what malloc would hand out of them later, however small, would take two
+// megabytes at its first touch.
+size_t mapped_bytes(size_t class_bytes) {
+  return (class_bytes + kHugePage - 1) / kHugePage * kHugePage;
+}
+
+void* map_huge(size_t class_bytes) {
+  const size_t wanted = mapped_bytes(class_bytes);
+  // More than enough, so that a piece of it begins where a huge page does.
+  void* all = ::mmap(nullptr, wanted + kHugePage, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (all == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<std::byte*>(all);
+  const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(all) % kHugePage) % kHugePage;
+  if (before > 0) ::munmap(begin, before);
+  if (before < kHugePage) ::munmap(begin + before + wanted, kHugePage - before);
+  // Advice only: without huge pages all works as before.
+  ::madvise(begin + before, wanted, MADV_HUGEPAGE);
+  return begin + before;
+}
+
+void give_up(void* block, size_t class_bytes) noexcept {
+  if (class_bytes >= kHugeFrom) {
+    ::munmap(block, mapped_bytes(class_bytes));
+  } else {
+    std::free(block);
+  }
+}
+
 class Pool {
  public:
   void* take(size_t class_bytes) {
@@ -47,13 +79,9 @@ class Pool {
         return block;
       }
     }
-    const bool huge = class_bytes >= kHugeFrom;
-    void* block = std::aligned_alloc(
-        huge ? kHugePage : sizeof(Header),
-        huge ? (class_bytes + kHugePage - 1) / kHugePage * kHugePage : class_bytes);
+    if (class_bytes >= kHugeFrom) return map_huge(class_bytes);
+    void* block = std::aligned_alloc(sizeof(Header), class_bytes);
     if (block == nullptr) throw std::bad_alloc();
-    // Advice only: without huge pages all works as before.
-    if (huge) ::madvise(block, class_bytes, MADV_HUGEPAGE);
     return block;
   }
 
@@ -66,7 +94,7 @@ class Pool {
         return;
       }
     }
-    std::free(block);
+    give_up(block, class_bytes);
   }
 
   void keep(size_t most_bytes) {
@@ -82,7 +110,7 @@ class Pool {
   void release() {
     const std::scoped_lock lock(mutex_);
     for (auto& [size, blocks] : free_) {
-      for (void* block : blocks) std::free(block);
+      for (void* block : blocks) give_up(block, size);
     }
     free_.clear();
     kept_ = 0;

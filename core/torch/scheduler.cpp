@@ -6,8 +6,10 @@
 namespace m3 {
 namespace {
 
-// A waiting class is passed over at most this often in a row: it gets one unit in eight.
-constexpr int kMostPassedOver = 7;
+// How often in a row a waiting class is passed over at most, by WorkClass. A question takes turns
+// with the answers that are being made: one late answer costs less than everybody's late beginning.
+// The others get one unit in eight.
+constexpr std::array<int, kWorkClasses> kMostPassedOver = {7, 1, 7, 7};
 
 }  // namespace
 
@@ -20,7 +22,7 @@ UnitQueue::Unit UnitQueue::pop() {
   for (size_t work = 0; work < units_.size(); ++work) {
     if (units_[work].empty()) continue;
     if (!chosen) chosen = work;
-    if (passed_over_[work] >= kMostPassedOver && passed_over_[work] > passed_over_[*chosen]) {
+    if (passed_over_[work] >= kMostPassedOver[work] && passed_over_[work] > passed_over_[*chosen]) {
       chosen = work;
     }
   }

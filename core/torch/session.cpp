@@ -9,10 +9,11 @@
 namespace m3 {
 
 TorchSession::TorchSession(std::shared_ptr<void> owner, const Model& model, Scheduler& scheduler,
-                           Answerer& answerer, const SessionOptions& options)
+                           Prefiller& prefiller, Answerer& answerer, const SessionOptions& options)
     : owner_(std::move(owner)),
       model_(model),
       scheduler_(scheduler),
+      prefiller_(prefiller),
       answerer_(answerer),
       options_(options),
       window_(model, options) {
@@ -31,6 +32,7 @@ TorchSession::~TorchSession() {
   }
   const std::scoped_lock lock(link_->mutex, mutex_);
   link_->session = nullptr;
+  prefiller_.forget(window_);
   for (const Command& command : commands_) {
     if (const auto* drain = std::get_if<Drain>(&command)) drain->ready->set_value();
   }
@@ -143,53 +145,62 @@ void TorchSession::run(WorkClass work) {
     posted_[static_cast<size_t>(work)] = false;
   }
   finish_asks_that_are_over();
-  const auto deadline = unit_deadline();
-  while (step(deadline)) {
+  if (prefilling_ && nobody_waits_for_prefill()) stop_prefill();
+  const auto deadline = DecoderPass::Clock::now() + kUnit;
+  while (step() && DecoderPass::Clock::now() < deadline) {
   }
   const std::scoped_lock lock(mutex_);
-  if (current_ || !commands_.empty()) post_rest();
+  if (prefilling_) {
+    if (asks_ > 0) prefiller_.hurry(window_);
+    // A deadline has nobody else who wakes us.
+    const auto* ask = current_ ? std::get_if<Ask>(&*current_) : nullptr;
+    if (ask != nullptr && ask->ticket->question.deadline_ms > 0) post(WorkClass::kQuestionPrefill);
+  } else if (current_ || !commands_.empty()) {
+    post_rest();
+  } else if (unread_ > 0) {
+    start_prefill(Prefiller::kBackground);
+  }
 }
 
-// Works on the oldest command; true when it is finished and there is time for another.
-bool TorchSession::step(DecoderPass::Clock::time_point deadline) {
+// Works on the oldest command; true when it is finished. While the window is being prefilled it
+// must not change, so commands wait.
+bool TorchSession::step() {
+  if (prefilling_) return false;
   if (!current_) {
     const std::scoped_lock lock(mutex_);
     if (commands_.empty()) return false;
     current_ = std::move(commands_.front());
     commands_.pop_front();
   }
-  if (!std::visit([&](auto& command) { return handle(command, deadline); }, *current_))
-    return false;
+  if (!std::visit([&](auto& command) { return handle(command); }, *current_)) return false;
   current_.reset();
-  return DecoderPass::Clock::now() < deadline;
-}
-
-bool TorchSession::handle(Append& command, DecoderPass::Clock::time_point deadline) {
-  if (!std::exchange(command.in_window, true)) {
-    window_.append(command.frame);
-    publish_window();
-  }
-  if (options_.prefill_early) {
-    try {
-      if (!window_.prefill(deadline)) return false;
-    } catch (...) {
-      // The frame stays without keys and values. The next question computes them, or says why it
-      // cannot.
-    }
-  }
-  const std::scoped_lock lock(mutex_);
-  --inbox_;
-  changed_.notify_all();
   return true;
 }
 
-bool TorchSession::handle(Ask& command, DecoderPass::Clock::time_point deadline) {
+bool TorchSession::handle(Append& command) {
+  ++unread_;
+  try {
+    window_.append(command.frame);
+  } catch (...) {
+    // The window is as it was, without this frame: no answer may pretend that it is there.
+    failed_ = std::current_exception();
+  }
+  publish_window();
+  if (!options_.prefill_early) all_read();
+  return true;
+}
+
+bool TorchSession::handle(Ask& command) {
   const std::shared_ptr<Ticket>& ticket = command.ticket;
   try {
     if (ticket->over()) {
       done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
     } else {
-      if (!window_.prefill(deadline)) return false;
+      if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
+      if (window_.misses_rows()) {
+        start_prefill(Prefiller::kQuestionWaits);
+        return false;
+      }
       if (ticket->question.conversation.empty()) {
         start_answer(ticket);
       } else {
@@ -205,8 +216,48 @@ bool TorchSession::handle(Ask& command, DecoderPass::Clock::time_point deadline)
   return true;
 }
 
-bool TorchSession::handle(Flush&, DecoderPass::Clock::time_point) {
+void TorchSession::start_prefill(Prefiller::Urgency urgency) {
+  prefilling_ = true;
+  prefiller_.start(window_, urgency, [link = link_](std::exception_ptr error) {
+    const std::scoped_lock lock(link->mutex);
+    if (link->session != nullptr) link->session->prefilled(std::move(error));
+  });
+}
+
+void TorchSession::stop_prefill() {
+  if (!std::exchange(prefilling_, false)) return;
+  prefiller_.forget(window_);
+  all_read();
+}
+
+void TorchSession::prefilled(std::exception_ptr error) {
+  prefilling_ = false;
+  // Without a question nobody is told: frames stay without keys and values, and the next question
+  // computes them, or says why it cannot.
+  const bool asked = current_ && std::holds_alternative<Ask>(*current_);
+  if (error && asked) failed_ = std::move(error);
+  all_read();
+  const std::scoped_lock lock(mutex_);
+  if (current_ || !commands_.empty()) post_rest();
+}
+
+// The stream is to be forgotten, or the question that it was for is over.
+bool TorchSession::nobody_waits_for_prefill() {
+  const auto* ask = current_ ? std::get_if<Ask>(&*current_) : nullptr;
+  if (ask != nullptr && ask->ticket->over()) return true;
+  const std::scoped_lock lock(mutex_);
+  return flushes_ > 0;
+}
+
+void TorchSession::all_read() {
+  const std::scoped_lock lock(mutex_);
+  inbox_ -= std::exchange(unread_, 0);
+  changed_.notify_all();
+}
+
+bool TorchSession::handle(Flush&) {
   window_.clear();
+  failed_ = nullptr;
   for (const auto& [name, conversation] : std::exchange(conversations_, {})) {
     for (const auto& ticket : conversation->waiting)
       done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
@@ -220,7 +271,11 @@ bool TorchSession::handle(Flush&, DecoderPass::Clock::time_point) {
   return true;
 }
 
-bool TorchSession::handle(Drain& command, DecoderPass::Clock::time_point) {
+bool TorchSession::handle(Drain& command) {
+  if (unread_ > 0) {
+    start_prefill(Prefiller::kBackground);
+    return false;
+  }
   const std::scoped_lock lock(mutex_);
   Draining draining{std::move(command.ready), {}};
   for (const auto& [id, ticket] : tickets_) {
@@ -237,100 +292,6 @@ bool TorchSession::handle(Drain& command, DecoderPass::Clock::time_point) {
     draining_.push_back(std::move(draining));
   }
   return true;
-}
-
-void TorchSession::start_answer(const std::shared_ptr<Ticket>& ticket) {
-  const WindowSummary window = window_.summary();
-  std::vector<int32_t> prompt = model_.layout.question_ids(ticket->question.text);
-  const int room = room_behind(window, window.positions, prompt.size());
-  std::unique_ptr<KvBranch> branch = answerer_.take_branch();
-  branch->start(window_.base(), static_cast<int64_t>(prompt.size()) +
-                                    std::min(room, ticket->question.max_new_tokens));
-  generate(ticket, std::move(prompt), std::move(branch), window, nullptr);
-}
-
-// The first question of a conversation takes the window, later ones go on behind the answers.
-void TorchSession::start_in_conversation(const std::shared_ptr<Ticket>& ticket) {
-  const std::shared_ptr<Conversation> conversation = conversation_of(ticket->question.conversation);
-  if (conversation->answering) {
-    conversation->waiting.push_back(ticket);
-    return;
-  }
-  std::vector<int32_t> prompt;
-  if (conversation->branch) {
-    prompt = conversation->unread;
-    const std::vector<int32_t> closing = model_.layout.closing_ids();
-    prompt.insert(prompt.end(), closing.begin(), closing.end());
-  } else {
-    conversation->window = window_.summary();
-    conversation->unread.clear();
-  }
-  const std::vector<int32_t> question = model_.layout.question_ids(ticket->question.text);
-  prompt.insert(prompt.end(), question.begin(), question.end());
-  const int64_t rows =
-      conversation->branch ? conversation->branch->rows() : conversation->window.positions;
-  const int room = room_behind(conversation->window, rows, prompt.size());
-  const int64_t tail =
-      static_cast<int64_t>(prompt.size()) + std::min(room, ticket->question.max_new_tokens);
-  if (conversation->branch) {
-    conversation->branch->reserve(tail);
-  } else {
-    conversation->branch = answerer_.take_branch();
-    conversation->branch->start(window_.base(), tail);
-  }
-  generate(ticket, std::move(prompt), std::move(conversation->branch), conversation->window,
-           conversation);
-  conversation->answering = true;
-}
-
-int TorchSession::room_behind(const WindowSummary& window, int64_t rows, size_t prompt) const {
-  const int room = model_.info.context_tokens - static_cast<int>(rows) - static_cast<int>(prompt);
-  if (room >= 1) return room;
-  const int64_t said = rows - window.positions;
-  throw Error(ErrorCode::kInvalidArgument,
-              "the question takes " + std::to_string(prompt) + " tokens; behind a window of " +
-                  std::to_string(window.positions) +
-                  (said > 0 ? " and a conversation of " + std::to_string(said) : "") +
-                  " the model's context of " + std::to_string(model_.info.context_tokens) +
-                  " has no room for it");
-}
-
-void TorchSession::generate(const std::shared_ptr<Ticket>& ticket, std::vector<int32_t> prompt,
-                            std::unique_ptr<KvBranch> branch, const WindowSummary& window,
-                            const std::shared_ptr<Conversation>& conversation) {
-  const int room = room_behind(window, branch->rows(), prompt.size());
-  answerer_.start(std::make_unique<Generation>(
-      ticket, model_.layout, std::move(prompt), window, room, std::move(branch), conversation,
-      [this, conversation](const Ticket& done_ticket, Answer answer) {
-        if (conversation) go_on(*conversation);
-        done(done_ticket, std::move(answer));
-      }));
-}
-
-std::shared_ptr<Conversation> TorchSession::conversation_of(const std::string& name) {
-  const auto known = std::find_if(conversations_.begin(), conversations_.end(),
-                                  [&](const auto& one) { return one.first == name; });
-  if (known != conversations_.end()) {
-    std::rotate(known, known + 1, conversations_.end());
-    return conversations_.back().second;
-  }
-  if (conversations_.size() >= kConversations) {
-    // One that is being answered stays until it is not.
-    const auto idle = std::find_if(conversations_.begin(), conversations_.end(),
-                                   [](const auto& one) { return !one.second->answering; });
-    if (idle != conversations_.end()) conversations_.erase(idle);
-  }
-  return conversations_.emplace_back(name, std::make_shared<Conversation>()).second;
-}
-
-// The next question of a conversation, in its turn of the queue: it is urgent as any other.
-void TorchSession::go_on(Conversation& conversation) {
-  if (conversation.waiting.empty()) return;
-  const std::scoped_lock lock(mutex_);
-  ++asks_;
-  commands_.push_front(Ask{conversation.waiting.front()});
-  conversation.waiting.pop_front();
-  post_rest();
 }
 
 void TorchSession::finish_asks_that_are_over() {

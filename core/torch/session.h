@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <future>
 #include <map>
 #include <memory>
@@ -25,6 +26,7 @@
 #include "core/torch/answerer.h"
 #include "core/torch/conversation.h"
 #include "core/torch/model.h"
+#include "core/torch/prefiller.h"
 #include "core/torch/scheduler.h"
 #include "core/torch/stream_window.h"
 
@@ -32,9 +34,9 @@ namespace m3 {
 
 class TorchSession final : public Session {
  public:
-  // `owner` keeps the other three alive.
+  // `owner` keeps the other four alive.
   TorchSession(std::shared_ptr<void> owner, const Model& model, Scheduler& scheduler,
-               Answerer& answerer, const SessionOptions& options);
+               Prefiller& prefiller, Answerer& answerer, const SessionOptions& options);
   ~TorchSession() override;
 
   void append(FrameTokens frame) override;
@@ -49,7 +51,6 @@ class TorchSession final : public Session {
  private:
   struct Append {
     FrameTokens frame;
-    bool in_window = false;  // what is left is its prefill
   };
   struct Ask {
     std::shared_ptr<Ticket> ticket;
@@ -76,11 +77,17 @@ class TorchSession final : public Session {
   void post_rest();
   // On the engine's thread, without mutex_.
   void run(WorkClass work);
-  bool step(DecoderPass::Clock::time_point deadline);
-  bool handle(Append& command, DecoderPass::Clock::time_point deadline);
-  bool handle(Ask& command, DecoderPass::Clock::time_point deadline);
-  bool handle(Flush& command, DecoderPass::Clock::time_point deadline);
-  bool handle(Drain& command, DecoderPass::Clock::time_point deadline);
+  bool step();
+  // True when the command is done; false when it waits for the window's prefill.
+  bool handle(Append& command);
+  bool handle(Ask& command);
+  bool handle(Flush& command);
+  bool handle(Drain& command);
+  void start_prefill(Prefiller::Urgency urgency);
+  void stop_prefill();
+  bool nobody_waits_for_prefill();
+  void prefilled(std::exception_ptr error);
+  void all_read();  // no frame of the window counts as waiting any more
   void start_answer(const std::shared_ptr<Ticket>& ticket);
   void start_in_conversation(const std::shared_ptr<Ticket>& ticket);
   void generate(const std::shared_ptr<Ticket>& ticket, std::vector<int32_t> prompt,
@@ -96,6 +103,7 @@ class TorchSession final : public Session {
   const std::shared_ptr<void> owner_;
   const Model& model_;
   Scheduler& scheduler_;
+  Prefiller& prefiller_;
   Answerer& answerer_;
   const SessionOptions options_;
   const std::shared_ptr<Link> link_ = std::make_shared<Link>();
@@ -115,6 +123,9 @@ class TorchSession final : public Session {
   // The engine's thread only.
   std::optional<Command> current_;  // taken out and not finished
   StreamWindow window_;
+  bool prefilling_ = false;    // the prefiller has the window
+  int unread_ = 0;             // frames in the window that still count as waiting
+  std::exception_ptr failed_;  // what the next question is told in place of an answer
   // Most recently used last.
   std::vector<std::pair<std::string, std::shared_ptr<Conversation>>> conversations_;
 };

@@ -13,9 +13,6 @@ namespace m3 {
 namespace {
 
 constexpr int kDefaultVisualTokens = 1024;
-// Rows of spans that go through the model together, more only where one span alone has more. Enough
-// to use the processor well; more would only be more memory.
-constexpr int64_t kRowsPerPass = 256;
 // Positions left free behind the window for a question and its answer, at most half of the context.
 constexpr int kRoomForQuestion = 1024;
 
@@ -49,7 +46,7 @@ StreamWindow::StreamWindow(const Model& model, const SessionOptions& options)
       slab_(model.decoder.shape(), model.decoder.options()) {}
 
 void StreamWindow::append(const FrameTokens& frame) {
-  if (pass_) abandon_pass();  // of a question that was cancelled
+  abandon_pass();  // of a question that was cancelled
   base_is_old_ = true;
   Span span;
   span.marker = model_.layout.marker_ids(frame.pts_ns);
@@ -57,14 +54,24 @@ void StreamWindow::append(const FrameTokens& frame) {
   // must not hold the memory of fine ones.
   span.tokens =
       values_of(*frame.tokens.shown(), at::TensorOptions(model_.device).dtype(at::kFloat));
-  const at::Tensor mean = span.tokens.mean(0).to(at::kCPU).contiguous();
   MemorySpan entry;
   entry.marker_tokens = static_cast<int>(span.marker.size());
   entry.visual_tokens = frame.tokens.scale();
   entry.from_ns = entry.to_ns = frame.pts_ns;
-  entry.mean.assign(mean.const_data_ptr<float>(), mean.const_data_ptr<float>() + mean.numel());
-  for (const MemoryOperation& operation : memory_.append(std::move(entry))) carry_out(operation);
-  spans_.push_back(std::move(span));
+  HostCopy mean(span.tokens.mean(0));
+  if (newest_mean_) {
+    memory_.describe_newest(newest_mean_->take());
+    newest_mean_.reset();
+  }
+  try {
+    for (const MemoryOperation& operation : memory_.append(std::move(entry))) carry_out(operation);
+    spans_.push_back(std::move(span));
+  } catch (...) {
+    take_back();
+    throw;
+  }
+  undo_.clear();
+  newest_mean_ = std::move(mean);
 }
 
 // The books (memory_) are ahead of the spans: they know how all of it ends.
@@ -72,24 +79,43 @@ void StreamWindow::carry_out(const MemoryOperation& operation) {
   const auto place = spans_.begin() + static_cast<std::ptrdiff_t>(operation.span);
   forget_rows(operation.span);
   switch (operation.kind) {
-    case MemoryOperation::Kind::kCoarsen:
-      place->tokens = pool_square(place->tokens, grid_of(static_cast<int>(place->tokens.size(0))),
-                                  grid_of(operation.visual_tokens));
+    case MemoryOperation::Kind::kCoarsen: {
+      at::Tensor coarse =
+          pool_square(place->tokens, grid_of(static_cast<int>(place->tokens.size(0))),
+                      grid_of(operation.visual_tokens));
+      undo_.push_back({operation, *place, {}});
+      place->tokens = std::move(coarse);
       break;
+    }
     case MemoryOperation::Kind::kMerge: {
       forget_rows(operation.span + 1);
-      const Span& next = *(place + 1);
+      Span& next = *(place + 1);
       const double part =
           static_cast<double>(next.frames) / static_cast<double>(place->frames + next.frames);
-      place->tokens = at::lerp(place->tokens, next.tokens, part);
+      at::Tensor both = at::lerp(place->tokens, next.tokens, part);
+      undo_.push_back({operation, *place, next});
+      place->tokens = std::move(both);
       place->frames += next.frames;
       spans_.erase(place + 1);
       break;
     }
     case MemoryOperation::Kind::kDrop:
+      undo_.push_back({operation, {}, *place});
       spans_.erase(place);
       break;
   }
+}
+
+// The last append never was. Rows that it made void stay so.
+void StreamWindow::take_back() {
+  for (; !undo_.empty(); undo_.pop_back()) {
+    auto& [operation, before, left] = undo_.back();
+    const auto place = spans_.begin() + static_cast<std::ptrdiff_t>(operation.span);
+    if (operation.kind != MemoryOperation::Kind::kDrop) *place = std::move(before);
+    if (operation.kind == MemoryOperation::Kind::kMerge) spans_.insert(place + 1, std::move(left));
+    if (operation.kind == MemoryOperation::Kind::kDrop) spans_.insert(place, std::move(left));
+  }
+  memory_.take_back();
 }
 
 // Gives back the keys and values that a change of this span makes void.
@@ -99,14 +125,13 @@ void StreamWindow::forget_rows(size_t span) {
 }
 
 bool StreamWindow::prefill(DecoderPass::Clock::time_point deadline) {
-  while (pass_ || begin_pass()) {
+  while (pass_ || begin_own_pass()) {
     try {
       if (!pass_->run(deadline)) return false;
     } catch (...) {
       abandon_pass();
       throw;
     }
-    rows_computed_ += pass_->hidden().size(0);
     end_pass();
     if (DecoderPass::Clock::now() >= deadline) return !misses_rows();
   }
@@ -114,10 +139,11 @@ bool StreamWindow::prefill(DecoderPass::Clock::time_point deadline) {
 }
 
 void StreamWindow::clear() {
-  if (pass_) abandon_pass();
+  abandon_pass();
   for (const Span& span : spans_) slab_.give_back(span.rows);
   spans_.clear();
   memory_.clear();
+  newest_mean_.reset();
   base_is_old_ = true;
 }
 
@@ -127,45 +153,56 @@ bool StreamWindow::misses_rows() const {
                      [](const Span& span) { return span.rows.empty(); });
 }
 
-// False when nothing is missing. Which spans share a pass depends on the spans alone, never on the
-// time.
-bool StreamWindow::begin_pass() {
-  if (!misses_rows()) return false;
+bool StreamWindow::begin_own_pass() {
   std::vector<at::Tensor> rows;
-  if (prefix_rows_.empty() && !prefix_ids_.empty()) {
-    rows.push_back(model_.decoder.embed(prefix_ids_));
-    prefix_rows_ = slab_.take(rows.back().size(0));
-    add_group(prefix_rows_, 1);
-  } else {
-    int64_t total = 0;
-    for (size_t place = 0; place < spans_.size(); ++place) {
-      Span& span = spans_[place];
-      if (!span.rows.empty()) continue;
-      if (total > 0 && total + span.size() > kRowsPerPass) break;
-      rows.push_back(rows_of(span));
-      span.rows = slab_.take(span.size());
-      total += span.size();
-      pass_spans_.push_back(place);
-    }
-    if (causal_) {
-      add_causal_group();
-    } else {
-      add_span_groups();
-    }
+  std::vector<RowGroup> groups;
+  try {
+    if (begin_pass(kRowsPerPass, rows, groups) == 0) return false;
+    pass_.emplace(model_.decoder, at::cat(rows), std::move(groups));
+  } catch (...) {
+    abandon_pass();
+    throw;
   }
-  pass_.emplace(model_.decoder, at::cat(rows), std::exchange(groups_, {}));
   return true;
 }
 
-void StreamWindow::add_group(KvRows rows, int64_t spans) {
+// Which spans share a pass depends on the spans alone, never on the time.
+int64_t StreamWindow::begin_pass(int64_t most, std::vector<at::Tensor>& rows,
+                                 std::vector<RowGroup>& groups) {
+  if (!misses_rows()) return 0;
+  if (prefix_rows_.empty() && !prefix_ids_.empty()) {
+    rows.push_back(model_.decoder.embed(prefix_ids_));
+    pass_rows_ = rows.back().size(0);
+    prefix_rows_ = slab_.take(pass_rows_);
+    groups.push_back(group_of(prefix_rows_, 1));
+    return pass_rows_;
+  }
+  for (size_t place = 0; place < spans_.size(); ++place) {
+    Span& span = spans_[place];
+    if (!span.rows.empty()) continue;
+    if (pass_rows_ > 0 && pass_rows_ + span.size() > most) break;
+    rows.push_back(rows_of(span));
+    pass_spans_.push_back(place);
+    span.rows = slab_.take(span.size());
+    pass_rows_ += span.size();
+  }
+  if (causal_) {
+    groups.push_back(causal_group());
+  } else {
+    add_span_groups(groups);
+  }
+  return pass_rows_;
+}
+
+RowGroup StreamWindow::group_of(KvRows rows, int64_t spans) {
   const int64_t count = count_of(rows);
   targets_.push_back(
       std::make_unique<SpanTarget>(slab_, std::move(rows), spans, model_.decoder.rope()));
-  groups_.push_back({count, targets_.back().get()});
+  return {count, targets_.back().get()};
 }
 
 // Neighbours of equal length attend in one call.
-void StreamWindow::add_span_groups() {
+void StreamWindow::add_span_groups(std::vector<RowGroup>& groups) {
   for (size_t first = 0; first < pass_spans_.size();) {
     KvRows rows;
     size_t next = first;
@@ -174,31 +211,32 @@ void StreamWindow::add_span_groups() {
       const KvRows& more = spans_[pass_spans_[next]].rows;
       rows.insert(rows.end(), more.begin(), more.end());
     }
-    add_group(std::move(rows), static_cast<int64_t>(next - first));
+    groups.push_back(group_of(std::move(rows), static_cast<int64_t>(next - first)));
     first = next;
   }
 }
 
 // The missing spans are the last ones: what changes takes everything behind it along.
-void StreamWindow::add_causal_group() {
+RowGroup StreamWindow::causal_group() {
   KvRows rows;
   for (const size_t place : pass_spans_)
     rows.insert(rows.end(), spans_[place].rows.begin(), spans_[place].rows.end());
-  const int64_t count = count_of(rows);
   targets_.push_back(std::make_unique<CausalTarget>(
       slab_, std::move(rows), index_of(pass_spans_.back() + 1), model_.decoder.rope()));
-  groups_.push_back({count, targets_.back().get()});
+  return {pass_rows_, targets_.back().get()};
 }
 
 void StreamWindow::end_pass() {
+  rows_computed_ += std::exchange(pass_rows_, 0);
   pass_.reset();
   targets_.clear();
   pass_spans_.clear();
 }
 
 void StreamWindow::abandon_pass() {
-  if (pass_spans_.empty()) slab_.give_back(std::exchange(prefix_rows_, {}));
+  if (pass_rows_ > 0 && pass_spans_.empty()) slab_.give_back(std::exchange(prefix_rows_, {}));
   for (const size_t place : pass_spans_) slab_.give_back(std::exchange(spans_[place].rows, {}));
+  pass_rows_ = 0;
   end_pass();
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/engine.h"
 #include "core/torch/decoder.h"
+#include "core/torch/host_copy.h"
 #include "core/torch/kv_cache.h"
 #include "core/torch/model.h"
 #include "core/window_memory.h"
@@ -34,15 +35,20 @@ class StreamWindow {
  public:
   // With attention=causal this share of the window is made free when it is full.
   static constexpr double kCausalSlack = 0.25;
+  // Rows of spans that go through the model together, more only where one span alone has more.
+  // Enough to use the processor well; more would only be more memory.
+  static constexpr int64_t kRowsPerPass = 256;
 
   // `model` is borrowed. Throws kInvalidArgument when the prefix alone does not fit the model's
   // context.
   StreamWindow(const Model& model, const SessionOptions& options);
 
-  // Takes a frame in, and makes room for it. An unfinished prefill begins anew.
+  // Takes a frame in, and makes room for it. An unfinished prefill begins anew. After an exception
+  // the window is as it was before.
   void append(const FrameTokens& frame);
   // Goes on with the keys and values that are missing, until `deadline`; true when none is. After
-  // an exception the window is as it was before the pass that failed.
+  // an exception the window is as it was before the pass that failed. Alone; to share a pass with
+  // other windows see below.
   bool prefill(DecoderPass::Clock::time_point deadline);
   // Forgets all frames, and the unfinished prefill.
   void clear();
@@ -50,6 +56,15 @@ class StreamWindow {
   // The window as it is now, for questions; the same while nothing changes. prefill() must be
   // done.
   std::shared_ptr<const KvBase> base();
+
+  // For who runs the passes of several windows (Prefiller).
+  bool misses_rows() const;
+  // Puts the next rows that are missing behind `rows` and `groups`, at most `most` or one span's,
+  // and returns how many; 0 when none is missing. Until one of the two below is called the window
+  // must not change otherwise.
+  int64_t begin_pass(int64_t most, std::vector<at::Tensor>& rows, std::vector<RowGroup>& groups);
+  void end_pass();      // the rows have passed the model
+  void abandon_pass();  // as if it had not begun
 
   WindowSummary summary() const;
   const WindowMemory& memory() const noexcept { return memory_; }
@@ -67,15 +82,20 @@ class StreamWindow {
     int64_t size() const { return static_cast<int64_t>(marker.size()) + tokens.size(0); }
   };
 
+  // What a change of the window did away with.
+  struct Undo {
+    MemoryOperation operation;
+    Span before;  // the span; empty with kDrop
+    Span left;    // what has gone; empty with kCoarsen
+  };
+
   void carry_out(const MemoryOperation& operation);
+  void take_back();
   void forget_rows(size_t span);
-  bool misses_rows() const;
-  bool begin_pass();
-  void add_group(KvRows rows, int64_t spans);
-  void add_span_groups();
-  void add_causal_group();
-  void end_pass();
-  void abandon_pass();  // as if it had not begun
+  bool begin_own_pass();
+  RowGroup group_of(KvRows rows, int64_t spans);
+  void add_span_groups(std::vector<RowGroup>& groups);
+  RowGroup causal_group();
   at::Tensor rows_of(const Span& span) const;
   at::Tensor index_of(size_t spans) const;  // of prefix and oldest spans, as KvSlab takes it
 
@@ -83,6 +103,8 @@ class StreamWindow {
   const bool causal_;
   const std::vector<int32_t> prefix_ids_;
   WindowMemory memory_;
+  std::optional<HostCopy> newest_mean_;  // which memory_ has not been told yet
+  std::vector<Undo> undo_;               // of the append under way
   KvSlab slab_;
   KvRows prefix_rows_;            // empty: to be computed
   std::deque<Span> spans_;        // oldest first, those of memory_
@@ -91,10 +113,10 @@ class StreamWindow {
   int64_t rows_computed_ = 0;
 
   // The pass under way.
-  std::optional<DecoderPass> pass_;
+  std::optional<DecoderPass> pass_;  // of prefill()
   std::vector<std::unique_ptr<KvTarget>> targets_;
-  std::vector<RowGroup> groups_;    // while it is put together
   std::vector<size_t> pass_spans_;  // places of its spans; none: the prefix's
+  int64_t pass_rows_ = 0;           // 0: none is under way
 };
 
 }  // namespace m3

@@ -16,6 +16,7 @@
 #include "core/torch/memory_check.h"
 #include "core/torch/memory_pool.h"
 #include "core/torch/model.h"
+#include "core/torch/prefiller.h"
 #include "core/torch/scheduler.h"
 #include "core/torch/session.h"
 #include "core/torch/trace.h"
@@ -42,6 +43,7 @@ class Core {
   void load(const EngineOptions& options, const ProgressFn& progress, std::stop_token stop) {
     on_thread([&] {
       model_ = load_model(options, progress, stop);
+      prefiller_ = std::make_unique<Prefiller>(*model_, scheduler_);
       answerer_ = std::make_unique<Answerer>(*model_, scheduler_);
       encoder_ = std::make_unique<FrameEncoder>(*model_, scheduler_);
       release_pooled_memory();  // what a load needs for a moment is more than ever after
@@ -65,12 +67,14 @@ class Core {
   }
 
   const Model& model() const { return *model_; }
+  Prefiller& prefiller() { return *prefiller_; }
   Answerer& answerer() { return *answerer_; }
   FrameEncoder& encoder() { return *encoder_; }
   Scheduler& scheduler() { return scheduler_; }
 
  private:
   std::unique_ptr<const Model> model_;
+  std::unique_ptr<Prefiller> prefiller_;
   std::unique_ptr<Answerer> answerer_;
   std::unique_ptr<FrameEncoder> encoder_;
   Scheduler scheduler_;
@@ -96,7 +100,7 @@ class TorchEngine final : public Engine {
                         info.kv_bytes_per_token, info.context_tokens, model.device, model.dtype);
       const c10::InferenceMode inference;
       return std::make_unique<TorchSession>(core_, core_->model(), core_->scheduler(),
-                                            core_->answerer(), options);
+                                            core_->prefiller(), core_->answerer(), options);
     });
   }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -312,6 +313,7 @@ TEST_P(WindowMemoryOfRandomStreams, ItsPlanCanBeReplayedAndKeepsTheLimits) {
   WindowMemory memory(limits, kLadder);
   WindowMemory twin(limits, kLadder);
   std::vector<Place> places;
+  std::vector<float> last_mean;
   double second = 0;
   double degrees = 0;
   for (int number = 0; number < 300; ++number) {
@@ -320,7 +322,13 @@ TEST_P(WindowMemoryOfRandomStreams, ItsPlanCanBeReplayedAndKeepsTheLimits) {
     const MemorySpan next =
         frame(second, kLadder[static_cast<size_t>(draw(0, 3))], degrees, draw(1, 6));
     const std::vector<MemoryOperation> operations = memory.append(next);
+    // The other one changes its mind, and hears late how the frame looks.
+    if (!twin.spans().empty()) twin.describe_newest(last_mean);
     ASSERT_EQ(twin.append(next), operations) << "not the same plan twice";
+    twin.take_back();
+    MemorySpan bare = next;
+    last_mean = std::exchange(bare.mean, {});
+    ASSERT_EQ(twin.append(bare), operations) << "it was not taken back";
 
     for (const MemoryOperation& one : operations) {
       ASSERT_LT(one.span, places.size());

@@ -3,7 +3,10 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
+#include <sys/mman.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <thread>
 #include <vector>
@@ -57,6 +60,24 @@ TEST_F(MemoryPool, KeepsABoundedAmount) {
   EXPECT_GE(pooled_bytes(), 200u * kMegabyte);
   release_pooled_memory();
   EXPECT_EQ(pooled_bytes(), 0u);
+}
+
+// Where programs keep what they free, as the tools do, huge pages must not come back as the home of
+// small things.
+TEST_F(MemoryPool, HugePagesGoBackToTheSystemAndNotToMalloc) {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  const PooledMemory pooled;
+  at::Tensor tensor = bytes(6 * kMegabyte);
+  tensor.fill_(1);
+  constexpr uintptr_t kPage = 2 << 20;
+  void* const page = reinterpret_cast<void*>(
+      (reinterpret_cast<uintptr_t>(tensor.data_ptr()) + kPage) / kPage * kPage);
+  unsigned char resident = 0;
+  ASSERT_EQ(::mincore(page, 1, &resident), 0);
+  tensor.reset();
+  release_pooled_memory();
+  EXPECT_EQ(::mincore(page, 1, &resident), -1);
+  EXPECT_EQ(errno, ENOMEM) << "it is still mapped";
 }
 
 TEST_F(MemoryPool, LeavesSmallTensorsAndOtherThreadsAlone) {

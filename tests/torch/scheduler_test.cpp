@@ -49,6 +49,13 @@ TEST(UnitQueue, KeepsTheOrderWithinAClass) {
   EXPECT_EQ(letters.run_all(), "abc");
 }
 
+TEST(UnitQueue, AQuestionTakesTurnsWithAnswersBeingMade) {
+  LettersInOrder letters;
+  letters.push(WorkClass::kDecodeStep, 'd', 5);
+  letters.push(WorkClass::kQuestionPrefill, 'q', 3);
+  EXPECT_EQ(letters.run_all(), "dqdqdqdd");
+}
+
 TEST(UnitQueue, GivesAWaitingClassOneUnitInEight) {
   LettersInOrder letters;
   letters.push(WorkClass::kDecodeStep, 'd', 20);

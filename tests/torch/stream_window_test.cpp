@@ -1,23 +1,17 @@
 #include "core/torch/stream_window.h"
 
-#include <ATen/ops/cat.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <optional>
-#include <random>
+#include <new>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
-#include "core/model/model_config.h"
-#include "core/torch/adapter_projector.h"
-#include "core/torch/graph_tower.h"
 #include "tests/support/error_of.h"
-#include "tests/torch/plain_llama.h"
+#include "tests/torch/failing_allocator.h"
 #include "tests/torch/tiny_model.h"
+#include "tests/torch/window_logits.h"
 
 namespace m3 {
 namespace {
@@ -25,6 +19,8 @@ namespace {
 using test::error_of;
 using test::kSecond;
 using test::made_tokens;
+using test::one_shot_logits;
+using test::question_logits;
 using test::relative_error;
 using test::tiny_model;
 
@@ -33,85 +29,6 @@ constexpr auto kNever = DecoderPass::Clock::time_point::max();
 
 FrameTokens frame(int number, int scale) {
   return {made_tokens(static_cast<uint64_t>(number), scale), number * kSecond};
-}
-
-// The rows of a question asked now, from the branch that the window gives it.
-at::Tensor question_logits(StreamWindow& window, const std::string& question,
-                           const Model& model = tiny_model()) {
-  const Decoder& decoder = model.decoder;
-  const std::vector<int32_t> ids = model.layout.question_ids(question);
-  const int64_t rows = static_cast<int64_t>(ids.size());
-  EXPECT_TRUE(window.prefill(kNever));
-  KvBranch branch(decoder.shape(), decoder.options(), decoder.rope());
-  branch.start(window.base(), rows);
-  branch.begin(rows);
-  DecoderPass pass(decoder, decoder.embed(ids), {{rows, &branch}});
-  pass.finish();
-  branch.commit();
-  return decoder.logits(pass.hidden());
-}
-
-const test::PlainLlama& plain_llama() {
-  static const test::PlainLlama plain = [] {
-    const Model& model = tiny_model();
-    // The tiny model's random numbers are drawn for tower and projector first.
-    RandomSource random(7);
-    const ModelConfig config = read_model_config(M3_TINY_MODEL);
-    GraphTower(config.folder + "/" + config.tower.graph, random, config.tower,
-               config.preprocess.size_px, at::kCPU, at::kFloat);
-    AdapterProjector(random, config.tower.features, config.projector.hidden, 64, 36, at::kCPU,
-                     at::kFloat);
-    return test::PlainLlama(model.decoder.shape(), *random_llama(model.decoder.shape(), random));
-  }();
-  return plain;
-}
-
-// A place of the window, as somebody keeps it who only follows WindowMemory's plan.
-struct Place {
-  int64_t pts_ns;
-  at::Tensor tokens;  // [n, 64]
-  int64_t frames = 1;
-};
-
-Place place_of(const FrameTokens& frame) {
-  return {frame.pts_ns, values_of(*frame.tokens.shown(), at::kFloat)};
-}
-
-// A question's logits from one flat sequence with WindowLayout's mask, in plain operators.
-at::Tensor one_shot_logits(const std::vector<Place>& places, const std::string& question,
-                           const Model& model = tiny_model()) {
-  const test::PlainLlama& plain = plain_llama();
-  std::vector<SpanShape> shapes;
-  std::vector<at::Tensor> visual;
-  for (const Place& place : places) {
-    shapes.push_back({place.pts_ns, static_cast<int>(place.tokens.size(0))});
-    visual.push_back(place.tokens);
-  }
-  const FlatWindow flat = model.layout.flatten({}, shapes, {question});
-  const int64_t size = static_cast<int64_t>(flat.ids.size());
-  at::Tensor x = at::empty({size, 64});
-  at::Tensor sees = at::empty({size, size}, at::kBool);
-  const at::Tensor all_visual = visual.empty() ? at::Tensor() : at::cat(visual);
-  int64_t next_visual = 0;
-  for (int64_t row = 0; row < size; ++row) {
-    const size_t index = static_cast<size_t>(row);
-    x[row].copy_(flat.ids[index] == kVisualToken
-                     ? all_visual[next_visual++]
-                     : plain.embed(at::tensor({flat.ids[index]}, at::kInt))[0]);
-    bool* line = sees[row].mutable_data_ptr<bool>();
-    for (size_t column = 0; column < flat.ids.size(); ++column) {
-      line[column] = model.layout.sees(flat, index, column);
-    }
-  }
-  const at::Tensor logits = plain.logits(x, at::tensor(flat.positions, at::kInt), sees);
-  const int64_t rows = static_cast<int64_t>(model.layout.question_ids(question).size());
-  return logits.narrow(0, size - rows, rows);
-}
-
-at::Tensor one_shot_logits(const std::vector<FrameTokens>& frames, const std::string& question) {
-  std::vector<Place> places;
-  for (const FrameTokens& one : frames) places.push_back(place_of(one));
-  return one_shot_logits(places, question);
 }
 
 class StreamWindowTest : public testing::Test {
@@ -135,7 +52,7 @@ TEST_F(StreamWindowTest, AQuestionGetsTheLogitsOfTheFlatWindowWithItsMask) {
 TEST_F(StreamWindowTest, AnEmptyWindowIsThePrefixAlone) {
   StreamWindow window(tiny_model(), options_);
   EXPECT_LT(relative_error(question_logits(window, "What?"),
-                           one_shot_logits(std::vector<Place>{}, "What?")),
+                           one_shot_logits(std::vector<test::Place>{}, "What?")),
             1e-5);
   EXPECT_EQ(window.summary().frames, 0);
   EXPECT_EQ(window.summary().positions, 6);  // "<s>Look."
@@ -206,107 +123,6 @@ TEST_F(StreamWindowTest, NeverOutgrowsTheModelsContext) {
   EXPECT_GT(window.summary().positions, 256 - 2 * 41);
 }
 
-// A stream that is longer than its window, with whatever happens in between.
-struct LongStream {
-  const char* attention;
-  int seed;
-  int window_tokens;
-};
-
-class LongStreams : public testing::TestWithParam<LongStream> {
- protected:
-  const Model& model() const {
-    return GetParam().attention == std::string("spans") ? tiny_model() : test::tiny_causal_model();
-  }
-  // Carries the plan of `twin` out on the frames' own tokens.
-  void append(const FrameTokens& next) {
-    MemorySpan entry;
-    entry.visual_tokens = next.tokens.scale();
-    entry.marker_tokens = static_cast<int>(model().layout.marker_ids(next.pts_ns).size());
-    entry.from_ns = entry.to_ns = next.pts_ns;
-    const at::Tensor mean = place_of(next).tokens.mean(0);
-    entry.mean.assign(mean.const_data_ptr<float>(), mean.const_data_ptr<float>() + 64);
-    for (const MemoryOperation& one : twin_->append(entry)) {
-      Place& place = places_[one.span];
-      const auto behind = places_.begin() + static_cast<std::ptrdiff_t>(one.span) + 1;
-      switch (one.kind) {
-        case MemoryOperation::Kind::kCoarsen: {
-          const int64_t grid = grid_of(static_cast<int>(place.tokens.size(0)));
-          place.tokens = pool_square(place.tokens, grid, grid_of(one.visual_tokens));
-          ++coarsened_;
-          break;
-        }
-        case MemoryOperation::Kind::kMerge:
-          place.tokens = (place.tokens * place.frames + behind->tokens * behind->frames) /
-                         (place.frames + behind->frames);
-          place.frames += behind->frames;
-          places_.erase(behind);
-          ++merged_;
-          break;
-        case MemoryOperation::Kind::kDrop:
-          places_.erase(behind - 1);
-          ++dropped_;
-          break;
-      }
-    }
-    places_.push_back(place_of(next));
-  }
-
-  const c10::InferenceMode inference_;
-  std::optional<WindowMemory> twin_;
-  std::vector<Place> places_;
-  int coarsened_ = 0;
-  int merged_ = 0;
-  int dropped_ = 0;
-};
-
-TEST_P(LongStreams, TheWindowIsOneBuiltAfreshFromTheSameSpans) {
-  std::mt19937 random(static_cast<unsigned>(GetParam().seed));
-  SessionOptions options;
-  options.window_tokens = GetParam().window_tokens;
-  StreamWindow window(model(), options);
-  twin_.emplace(window.memory().limits(), *model().ladder);
-  int64_t capacity = 0;
-  for (int number = 1; number <= 240; ++number) {
-    // Scenes of about 12 frames: the tokens of one scene are alike.
-    const int scene = number / 12;
-    const int scale = std::vector<int>{1, 9, 36}[random() % 3];
-    const at::Tensor values =
-        RandomSource(static_cast<uint64_t>(scene)).uniform({36, 64}, 0.5) +
-        RandomSource(static_cast<uint64_t>(1000 + number)).uniform({36, 64}, 0.02);
-    const FrameTokens next = {
-        Tokens(std::make_shared<DeviceTokens>(6, values), model().ladder).pool_to(scale),
-        number * 2 * kSecond};
-    append(next);
-    window.append(next);
-    if (random() % 3 == 0) {
-      EXPECT_TRUE(window.prefill(kNever));
-    }
-    if (random() % 7 == 0) window.prefill(kNow);  // left in the middle
-    if (number == 120) capacity = window.slab_capacity();
-    const WindowSummary summary = window.summary();
-    ASSERT_LE(summary.visual_tokens, std::max(options.window_tokens, scale));
-    ASSERT_LE(summary.positions, 256);
-    if (number % 40 != 0) continue;
-    EXPECT_LT(relative_error(question_logits(window, "What?", model()),
-                             one_shot_logits(places_, "What?", model())),
-              1e-5)
-        << number << " frames";
-  }
-  EXPECT_GT(coarsened_, 20);
-  EXPECT_GT(merged_, 20);
-  EXPECT_GT(dropped_, 2);
-  EXPECT_LE(window.slab_capacity(), std::max<int64_t>(capacity, 256)) << "the slab went on growing";
-}
-
-INSTANTIATE_TEST_SUITE_P(Kinds, LongStreams,
-                         testing::Values(LongStream{"spans", 1, 12}, LongStream{"spans", 2, 60},
-                                         LongStream{"causal", 3, 12}, LongStream{"causal", 4, 60}),
-                         [](const auto& info) {
-                           return std::string(info.param.attention) +
-                                  std::to_string(info.param.window_tokens);
-                         });
-
 // What a frame costs once the window is full, in rows that go through the model.
 double rows_a_frame(const Model& model, int window_tokens) {
   SessionOptions options;
@@ -366,6 +182,44 @@ TEST_F(StreamWindowTest, AnUnfinishedPrefillMayBeInterruptedByAnything) {
     for (int number = 1; number <= 3; ++number) wanted.append(frame(number, number == 2 ? 36 : 9));
     EXPECT_TRUE(question_logits(*window, "What?").equal(question_logits(wanted, "What?")));
   }
+}
+
+// Memory runs out at every place of an append in turn; each time all is as it was, and goes on.
+TEST_F(StreamWindowTest, AFrameThatCannotBeTakenInLeavesTheWindowAsItWas) {
+  options_.window_tokens = 40;
+  StreamWindow window(tiny_model(), options_);
+  StreamWindow wanted(tiny_model(), options_);
+  int failures = 0;
+  for (int number = 1; number <= 40; ++number) {
+    // Two frames of one second share a marker once they are old, so averages come early.
+    const FrameTokens next = {made_tokens(static_cast<uint64_t>(number), number % 2 ? 36 : 9),
+                              number / 2 * kSecond};
+    wanted.append(next);
+    const int frames = window.summary().frames;
+    const int visual_tokens = window.summary().visual_tokens;
+    for (int passed = 0; number > 8; ++passed) {
+      test::FailingAllocator::fail_after(passed);
+      bool failed = false;
+      try {
+        window.append(next);
+      } catch (const std::bad_alloc&) {
+        failed = true;
+      } catch (const Error&) {  // that pooled the frame's own tokens
+        failed = true;
+      }
+      test::FailingAllocator::fail_after(-1);
+      if (!failed) break;
+      ++failures;
+      ASSERT_EQ(window.summary().frames, frames);
+      ASSERT_EQ(window.summary().visual_tokens, visual_tokens);
+    }
+    if (number <= 8) window.append(next);
+    if (number % 5 == 0) {
+      ASSERT_TRUE(question_logits(window, "What?").equal(question_logits(wanted, "What?")));
+    }
+  }
+  EXPECT_GT(failures, 100);
+  EXPECT_EQ(window.memory().spans().size(), wanted.memory().spans().size());
 }
 
 TEST_F(StreamWindowTest, TakesTokensThatWereMadeElsewhere) {

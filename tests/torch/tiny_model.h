@@ -25,38 +25,47 @@ inline std::string tiny_name(int seed = 7) {
   return std::string("random:") + M3_TINY_MODEL + "/config.json," + std::to_string(seed);
 }
 
-inline const Model& tiny_model() {
-  static const std::unique_ptr<const Model> model = [] {
-    const c10::InferenceMode inference;
-    EngineOptions options;
-    options.model = tiny_name();
-    options.dtype = "float32";
-    options.device = "cpu";
-    return load_model(options, {}, {});
-  }();
-  return *model;
+inline std::unique_ptr<const Model> load_tiny(const std::string& name, const std::string& dtype) {
+  const c10::InferenceMode inference;
+  EngineOptions options;
+  options.model = name;
+  options.dtype = dtype;
+  options.device = "cpu";
+  return load_model(options, {}, {});
 }
 
 // The same numbers in a model whose window is plainly causal.
+inline std::unique_ptr<const Model> load_tiny_causal(const std::string& dtype) {
+  const auto text = [](const std::string& name) {
+    std::ostringstream all;
+    all << std::ifstream(std::string(M3_TINY_MODEL) + "/" + name).rdbuf();
+    return all.str();
+  };
+  TemporaryFolder folder;
+  std::string config = text("config.json");
+  config.replace(config.find("\"spans\""), 7, "\"causal\"");
+  folder.write("config.json", config);
+  folder.write("tower.json", text("tower.json"));
+  return load_tiny("random:" + folder.path() + "/config.json,7", dtype);
+}
+
+inline const Model& tiny_model() {
+  static const auto model = load_tiny(tiny_name(), "float32");
+  return *model;
+}
+
 inline const Model& tiny_causal_model() {
-  static const std::unique_ptr<const Model> model = [] {
-    const c10::InferenceMode inference;
-    const auto text = [](const std::string& name) {
-      std::ostringstream all;
-      all << std::ifstream(std::string(M3_TINY_MODEL) + "/" + name).rdbuf();
-      return all.str();
-    };
-    TemporaryFolder folder;
-    std::string config = text("config.json");
-    config.replace(config.find("\"spans\""), 7, "\"causal\"");
-    folder.write("config.json", config);
-    folder.write("tower.json", text("tower.json"));
-    EngineOptions options;
-    options.model = "random:" + folder.path() + "/config.json,7";
-    options.dtype = "float32";
-    options.device = "cpu";
-    return load_model(options, {}, {});
-  }();
+  static const auto model = load_tiny_causal("float32");
+  return *model;
+}
+
+inline const Model& tiny_bfloat16_model() {
+  static const auto model = load_tiny(tiny_name(), "bfloat16");
+  return *model;
+}
+
+inline const Model& tiny_causal_bfloat16_model() {
+  static const auto model = load_tiny_causal("bfloat16");
   return *model;
 }
 
