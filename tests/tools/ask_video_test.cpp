@@ -4,6 +4,8 @@
 #include <regex>
 #include <set>
 
+#include "core/vision/image_file.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/tools/made_video.h"
 #include "tests/tools/tool_process.h"
 
@@ -207,6 +209,46 @@ TEST(AskVideo, InteractivelyEveryLineOfStdinIsAQuestion) {
 TEST(AskVideo, InteractiveNeedsAVideo) {
   const ToolResult result = run_tool("m3-ask", {"--interactive", "--model", "fake:"});
   EXPECT_EQ(result.exit_code, 2);
+}
+
+#ifdef M3_HAVE_DRAWING
+TEST(AskVideo, DrawsTheTimelineIntoAFile) {
+  const TemporaryFolder folder;
+  const std::string plot = folder.path() + "/line.png";
+  const ToolResult result = ask({"--plot", plot, "--every", "1", "--json"});
+  ASSERT_EQ(result.exit_code, 0);
+  EXPECT_TRUE(result.rows("frame").empty()) << "--frames was not given";
+  EXPECT_EQ(result.rows("answer").size(), 4u);
+  const Image image = read_image(plot);
+  EXPECT_EQ(image.width_px, 1400);
+  EXPECT_GT(image.height_px, 700);
+  std::set<std::vector<uint8_t>> colours;
+  for (size_t i = 0; i + 3 <= image.rgb.size(); i += 3) {
+    colours.insert({image.rgb[i], image.rgb[i + 1], image.rgb[i + 2]});
+  }
+  EXPECT_GT(colours.size(), 50u) << "lines, dots and words";
+}
+
+TEST(AskVideo, SaysWhereAPlotCannotBeWritten) {
+  const ToolResult result = ask({"--plot", "/nowhere/line.png"});
+  EXPECT_EQ(result.exit_code, 1);
+  ASSERT_EQ(result.err_lines.size(), 1u);
+  EXPECT_NE(result.err_lines[0].find("/nowhere/line.png: the picture cannot be written"),
+            std::string::npos)
+      << result.err_lines[0];
+  EXPECT_EQ(run_tool("m3-ask", {"--question", "What?", "--plot", "a.png"}).exit_code, 2);
+}
+#endif
+
+TEST(AskVideo, RegionsMasksAndCropsAreTaken) {
+  const ToolResult result =
+      ask({"--roi", "0,0,1,1", "--mask", "0,0,0.1,0.1", "--crops", "true", "--json"});
+  EXPECT_EQ(result.exit_code, 0);
+  const ToolResult wrong = ask({"--mask", "clock"});
+  EXPECT_EQ(wrong.exit_code, 1);
+  ASSERT_EQ(wrong.err_lines.size(), 1u);
+  EXPECT_NE(wrong.err_lines[0].find("mask \"clock\" cannot be read"), std::string::npos)
+      << wrong.err_lines[0];
 }
 
 }  // namespace

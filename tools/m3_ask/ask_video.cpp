@@ -1,7 +1,10 @@
+#include <algorithm>
+
 #include "tools/m3_ask/bus_fields.h"
 #include "tools/m3_ask/modes.h"
 #include "tools/m3_ask/plugin_finder.h"
 #include "tools/m3_ask/run_report.h"
+#include "tools/m3_ask/timeline.h"
 #include "tools/m3_ask/video_player.h"
 
 namespace m3::ask {
@@ -9,13 +12,20 @@ namespace {
 
 class PrintingListener final : public VideoListener {
  public:
-  PrintingListener(Printer& printer, RunReport& report) : printer_(printer), report_(report) {}
+  // timeline: nullptr: none is drawn.
+  PrintingListener(Printer& printer, RunReport& report, bool frames, Timeline* timeline)
+      : printer_(printer), report_(report), frames_(frames), timeline_(timeline) {}
 
-  void on_frame(const GstStructure& frame) override { printer_.frame(frame_line(frame)); }
+  void on_frame(const GstStructure& frame) override {
+    const FrameLine line = frame_line(frame);
+    if (frames_) printer_.frame(line);
+    if (timeline_) timeline_->add(line);
+  }
   void on_answer(size_t, const GstStructure& answer) override {
     const AnswerLine line = answer_line(answer);
     if (line.answer.finish == Finish::kError) report_.fail();
     printer_.answer(line);
+    if (timeline_) timeline_->add(line);
   }
   void on_progress(double fraction, const std::string& what) override {
     printer_.progress(fraction, what);
@@ -25,7 +35,13 @@ class PrintingListener final : public VideoListener {
  private:
   Printer& printer_;
   RunReport& report_;
+  const bool frames_;
+  Timeline* const timeline_;
 };
+
+// The budget's burst where the property leaves it to the element.
+constexpr double kBurstSeconds = 10;
+constexpr double kFinestScale = 144;
 
 std::vector<TimedQuestion> schedule(const Options& options) {
   std::vector<TimedQuestion> scheduled;
@@ -45,10 +61,13 @@ std::vector<TimedQuestion> schedule(const Options& options) {
 int ask_video(const Options& options, Printer& printer, std::stop_token stop) {
   start_gstreamer();
   RunReport report(printer);
-  PrintingListener listener(printer, report);
-  const VideoResult result = play_video({options.video, options.element_properties,
-                                         schedule(options), options.frames, options.interactive},
-                                        listener, stop);
+  const bool plots = !options.plot.empty();
+  Timeline timeline;
+  PrintingListener listener(printer, report, options.frames, plots ? &timeline : nullptr);
+  const VideoResult result =
+      play_video({options.video, options.element_properties, schedule(options),
+                  options.frames || plots, options.interactive},
+                 listener, stop);
   if (result.interrupted) {
     printer.error("interrupted");
     report.fail();
@@ -61,7 +80,13 @@ int ask_video(const Options& options, Printer& printer, std::stop_token stop) {
   EndLine end = result.stats ? end_line(*result.stats) : EndLine{};
   end.truncated = result.truncated;
   report.add(end);
-  return report.finish();
+  const int exit_code = report.finish();
+  if (plots) {
+    const double burst =
+        result.burst > 0 ? result.burst : std::max(kBurstSeconds * result.budget, kFinestScale);
+    timeline.write_png(options.plot, result.budget, burst);
+  }
+  return exit_code;
 }
 
 }  // namespace m3::ask

@@ -59,6 +59,7 @@ FrameLine frame_line(const GstStructure& frame) {
   line.motion = number(frame, "motion");
   line.complexity = number(frame, "complexity");
   line.scale = whole(frame, "scale");
+  line.crop_scale = whole(frame, "crop_scale");
   line.reason = from_word(text(frame, "reason"), Reason::kFirst, Reason::kBusy);
   return line;
 }

@@ -25,6 +25,7 @@ constexpr char kExamples[] =
     "  m3-ask --video street.mp4 --question 'What do you see?' --every 5\n"
     "  m3-ask --video street.mp4 --question 'Is there a car?' --at 2 --at 10.5 --frames --json\n"
     "  m3-ask --video rtsp://camera/stream --question 'Who is there?' --every 10\n"
+    "  m3-ask --video street.mp4 --question 'Is there a car?' --every 2 --plot street.png\n"
     "  m3-ask --video street.mp4 --interactive\n"
     "  m3-ask --image door.jpg --image yard.jpg --question 'What changed?'\n"
     "  m3-ask --questions questions.jsonl --video-root clips --json\n"
@@ -114,7 +115,7 @@ std::string objection(const Options& options) {
   if (from_file && !options.questions.empty()) {
     return "--question does not go with --questions or --windows: the file holds the questions";
   }
-  const bool only_frames = options.plays_video() && options.frames;
+  const bool only_frames = options.plays_video() && (options.frames || !options.plot.empty());
   if (options.interactive && !options.plays_video()) return "--interactive needs --video";
   if (!from_file && options.questions.empty() && !only_frames && !options.interactive) {
     return "--question is missing";
@@ -125,6 +126,7 @@ std::string objection(const Options& options) {
   if (!options.plays_video() && (!options.at_seconds.empty() || options.every_seconds)) {
     return "--at and --every need --video";
   }
+  if (!options.plot.empty() && !options.plays_video()) return "--plot needs --video";
   if (options.frames && !options.plays_video() && options.questions_file.empty()) {
     return "--frames needs a video";
   }
@@ -195,6 +197,10 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   const std::string output = "What to print";
   app.add_flag("--frames", options.frames, "One more line for every frame: its scale and why")
       ->group(output);
+  app.add_option("--plot", options.plot,
+                 "Draw the timeline of a video: activity, scales, tokens, budget and answers")
+      ->group(output)
+      ->type_name("FILE.png");
   app.add_flag("--json", options.json, "JSON Lines: objects of type frame, answer and end")
       ->group(output);
 
@@ -225,6 +231,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   double budget = 0;
   double burst = 0;
   std::string budget_group;
+  std::string roi;
+  std::string mask;
+  bool crops = false;
   int keep_scale = 0;
   std::string when_busy;
   properties.add("fps", fps, "Frames looked at a second, 0: every frame; default: 2")
@@ -254,6 +263,22 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
            "Name of the budget that several streams share; default: none")
       ->group(tokens)
       ->type_name("NAME");
+  properties
+      .add("roi", roi,
+           "Regions of interest: left,top,width,height in parts of the picture, more behind "
+           "semicolons; motion elsewhere counts a quarter; default: none")
+      ->group(tokens)
+      ->type_name("REGIONS");
+  properties
+      .add("mask", mask, "Regions in which nothing counts, written like --roi; default: none")
+      ->group(tokens)
+      ->type_name("REGIONS");
+  properties
+      .add("crops", crops,
+           "A closer look at small things that move, where the budget allows: true or false; "
+           "default: false")
+      ->group(tokens)
+      ->type_name("BOOL");
   properties
       .add("keep-scale", keep_scale,
            "Finest scale kept of a frame; default: 144, or the scale where that is more")

@@ -30,6 +30,7 @@ struct Options {
 
   // What is printed.
   bool frames = false;  // one line for every frame
+  std::string plot;     // a PNG file that the timeline is drawn into; empty: none
   bool json = false;
 
   EngineOptions engine;

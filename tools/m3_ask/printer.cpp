@@ -38,7 +38,9 @@ void Printer::frame(const FrameLine& line) {
   char numbers[96];
   std::snprintf(numbers, sizeof numbers, "frame: %3d tokens (%s), motion %.2f, complexity %.2f",
                 line.scale, to_string(line.reason), line.motion, line.complexity);
-  print(place(line.video, line.pts_ns) + numbers);
+  std::string text = place(line.video, line.pts_ns) + numbers;
+  if (line.crop_scale > 0) text += ", " + std::to_string(line.crop_scale) + " of a crop";
+  print(std::move(text));
 }
 
 void Printer::answer(const AnswerLine& line) {

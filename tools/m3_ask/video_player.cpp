@@ -153,7 +153,7 @@ VideoResult Player::play(std::stop_token stop) {
     report_progress();
   }
   GstStructure* stats = nullptr;
-  g_object_get(qa_, "stats", &stats, nullptr);
+  g_object_get(qa_, "stats", &stats, "budget", &result_.budget, "burst", &result_.burst, nullptr);
   result_.stats.reset(stats);
   judge_the_end();
   return std::move(result_);

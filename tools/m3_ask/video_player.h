@@ -49,6 +49,8 @@ struct VideoResult {
   bool truncated = false;      // the stream ended before its declared duration
   std::string error;           // one line; empty: all went well
   GstPtr<GstStructure> stats;  // m3qa's property `stats` at the end; null: none
+  double budget = 0;           // as m3qa had it, visual tokens a second; 0: no limit
+  double burst = 0;            // likewise, visual tokens; 0: its default
 };
 
 // Plays to the end of the stream. Failures of the stream are told in the result; throws Error when
