@@ -190,13 +190,10 @@ class Drawer {
     TextStyle shown = style();
     shown.color = chart_.mark_color;
     shown.lines = 1;
-    // The last ones stand left of their line.
     const double wanted = canvas_.size_of(mark.text, style()).width_px;
-    const bool last = end > plot_.left + plot_.width;
-    const double left = last ? std::max(plot_.left, std::min(x, end - wanted)) : x;
-    shown.width_px = std::max(1.0, std::min(wanted + 1, end - left));
-    if (end - left < kTextPx) return;
-    canvas_.text({left, plot_.top - line_px() - 1}, mark.text, shown);
+    shown.width_px = std::max(1.0, std::min(wanted + 1, end - x));
+    if (end - x < kTextPx) return;
+    canvas_.text({x, plot_.top - line_px() - 1}, mark.text, shown);
   }
 
   // From the right end of the title's line to the left.
