@@ -44,6 +44,30 @@ TEST(Bench, MeasuresTheEnginesPartsAgainstTheMachine) {
   EXPECT_TRUE(has_ratio(result, "decode.step"));
 }
 
+TEST(Bench, StreamsSideBySideAreServedAlikeAndComparedWithProcesses) {
+  if (!M3_HAVE_TORCH) GTEST_SKIP() << "this build has no torch engine";
+  const ToolResult result =
+      run_tool("m3-bench", {"streams", "--streams", "3", "--seconds", "1", "--processes", "--model",
+                            "random:" M3_TINY_CONFIG, "--threads", "1", "--json"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_TRUE(result.err_lines.empty()) << result.err_lines.front();
+  const std::set<std::string> names = names_of(result);
+  for (const char* name :
+       {"streams.frames", "streams.answers", "streams.first_token", "streams.most_served",
+        "streams.memory", "streams.gain", "streams.memory_of_processes"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
+}
+
+TEST(Bench, SaysHowLongAQuestionWaitsForItsFirstToken) {
+  if (!M3_HAVE_TORCH) GTEST_SKIP() << "this build has no torch engine";
+  const ToolResult result =
+      run_tool("m3-bench", {"ttft", "--model", "random:" M3_TINY_CONFIG, "--json"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_TRUE(has_ratio(result, "ttft.near_590_s"));
+  EXPECT_TRUE(has_ratio(result, "ttft.reading_that_window"));
+}
+
 TEST(Bench, GoesWithoutATower) {
   const ToolResult result = run_tool("m3-bench", {"encode", "--model", "fake:", "--json"});
   EXPECT_EQ(result.exit_code, 0);

@@ -13,6 +13,10 @@ void tune_process();
 
 // The most memory that was resident at once, in units of 10^6 bytes.
 int64_t peak_rss_mb();
+// Megabytes of memory that the process has now.
+double resident_mb();
+// Processor time that it has taken, all threads and the kernel for it.
+double cpu_seconds();
 
 // The folder that holds the running program.
 std::filesystem::path executable_folder();

@@ -17,7 +17,7 @@ struct Bench {
   const Options& options;
   std::shared_ptr<Engine> engine;
   int threads;            // of the engine
-  double bandwidth_gb_s;  // ceilings of the machine
+  double bandwidth_gb_s;  // ceilings of the machine; 0 where nothing is compared with them
   double gflops;
   std::stop_token stop;  // Ctrl-C: the measurement under way ends early
   std::function<void(const Figure&)> show;
@@ -30,5 +30,6 @@ void bench_soak(const Bench& bench);
 void bench_stream(const Bench& bench);
 void bench_streams(const Bench& bench);
 void bench_train(const Bench& bench);
+void bench_ttft(const Bench& bench);
 
 }  // namespace m3::bench

@@ -31,7 +31,9 @@ constexpr char kExamples[] =
     "soak     a stream of --frames frames of random tokens through one session: fails when memory "
     "grows; not part of all\n"
     "streams  --streams sessions at once on one engine, without the tower; not part of all\n"
-    "train    a step of training on four pictures, beside PyTorch; not part of all";
+    "train    a step of training on four pictures, beside PyTorch; not part of all\n"
+    "ttft     the first token of an answer early and late in a stream, and where the window has "
+    "to be read first; not part of all";
 
 }  // namespace
 
@@ -42,9 +44,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   app.footer(kExamples);
   app.get_formatter()->column_width(32);
   app.add_option("WHAT", what,
-                 "encode, prefill, decode, stream, soak, streams, train or all; default: all")
+                 "encode, prefill, decode, stream, soak, streams, train, ttft or all; default: all")
       ->check(CLI::IsMember(
-          {"encode", "prefill", "decode", "stream", "soak", "streams", "train", "all"}));
+          {"encode", "prefill", "decode", "stream", "soak", "streams", "train", "ttft", "all"}));
   app.add_option("--frames", options.frames, "Frames of soak, 20 or more; default: 20000")
       ->check(CLI::Range(int64_t{20}, int64_t{1'000'000'000}));
   app.add_option("--model", options.engine.model,
@@ -56,6 +58,11 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->check(CLI::Range(0, 1024));
   app.add_option("--streams", options.streams, "Sessions of streams; default: 16")
       ->check(CLI::Range(1, 1024));
+  app.add_option("--seconds", options.seconds, "How long streams measures; default: 10")
+      ->check(CLI::Range(0.1, 86400.0));
+  app.add_flag("--processes", options.processes,
+               "streams: compare with as many processes of one stream each");
+  app.add_flag("--wait", options.wait)->group("");  // between m3-bench and its own processes
   app.add_option("--peer-python", options.python,
                  "Python that runs the peers; default: " M3_PEER_PYTHON);
   app.add_flag("--json", options.json, "One JSON object a line");

@@ -13,10 +13,14 @@ namespace m3::bench {
 
 struct Options {
   EngineOptions engine;
-  std::set<std::string> what;           // of encode, prefill, decode, stream, soak, streams, train
+  // Of encode, prefill, decode, stream, soak, streams, train, ttft.
+  std::set<std::string> what;
   int64_t frames = 20'000;              // of soak
   std::string python = M3_PEER_PYTHON;  // runs the peers
   int streams = 16;                     // of streams
+  double seconds = 10;                  // that streams measures
+  bool processes = false;               // of streams: compare with one process a stream
+  bool wait = false;                    // of streams: get ready, then wait for a line on stdin
   bool json = false;
 };
 

@@ -1,13 +1,11 @@
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <unistd.h>
-
 #include "core/error.h"
+#include "tools/common/process.h"
 #include "tools/m3_bench/answer_waiter.h"
 #include "tools/m3_bench/benches.h"
 #include "tools/m3_bench/random_frames.h"
@@ -21,14 +19,6 @@ constexpr int kParts = 20;  // of the run; the first two are warm-up
 constexpr int kWarmUp = 2;
 constexpr int kPictures = 256;  // different frames of random tokens
 constexpr int64_t kFrameNs = 500'000'000;
-
-double resident_mb() {
-  std::ifstream file("/proc/self/statm");
-  int64_t pages = 0;
-  int64_t resident = 0;
-  file >> pages >> resident;
-  return static_cast<double>(resident * ::sysconf(_SC_PAGESIZE)) * 1e-6;
-}
 
 double median_of(const std::vector<double>& values, size_t from, size_t to) {
   return median({values.begin() + static_cast<std::ptrdiff_t>(from),
@@ -64,7 +54,7 @@ void bench_soak(const Bench& bench) {
     const std::chrono::duration<double, std::milli> taken = Clock::now() - begin;
     frame_ms.push_back(taken.count() / static_cast<double>(part));
     first_ms.push_back(AnswerWaiter::ask(*session, {question("What?", 4)}).front().ttft_ms);
-    memory_mb.push_back(resident_mb());
+    memory_mb.push_back(tools::resident_mb());
   }
   if (bench.stop.stop_requested()) return;
   const double before = median_of(frame_ms, kWarmUp, kWarmUp + 4);

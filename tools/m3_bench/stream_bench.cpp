@@ -1,5 +1,3 @@
-#include <sys/resource.h>
-
 #include <chrono>
 #include <vector>
 
@@ -15,15 +13,6 @@ constexpr int kFrames = 60;
 constexpr int kFramesAQuestion = 10;
 constexpr int64_t kFrameNs = 500'000'000;  // two looks a second, the default
 
-double cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 }  // namespace
 
 // Frames through the tower into the window, a question now and then: what the elements drive,
@@ -35,7 +24,7 @@ void bench_stream(const Bench& bench) {
   const auto session = bench.engine->create_session({});
   std::vector<double> first;
   double answering_ms = 0;
-  const double cpu_before = cpu_seconds();
+  const double cpu_before = tools::cpu_seconds();
   const auto begin = std::chrono::steady_clock::now();
   int frames = 0;
   for (; frames < kFrames && !bench.stop.stop_requested(); ++frames) {
@@ -57,8 +46,8 @@ void bench_stream(const Bench& bench) {
   bench.show({"stream.first_token", median(first), "ms", std::nullopt, ""});
   bench.show(
       {"stream.answer", answering_ms / static_cast<double>(first.size()), "ms", std::nullopt, ""});
-  bench.show(
-      {"stream.cpu", 1000 * (cpu_seconds() - cpu_before) / frames, "ms/frame", std::nullopt, ""});
+  bench.show({"stream.cpu", 1000 * (tools::cpu_seconds() - cpu_before) / frames, "ms/frame",
+              std::nullopt, ""});
   bench.show({"stream.speed", frames * (static_cast<double>(kFrameNs) * 1e-6) / wall_ms,
               "x real time", std::nullopt, ""});
   bench.show(
