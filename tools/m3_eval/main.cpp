@@ -19,6 +19,7 @@ struct Study {
   }
   int operator()(const VideoOptions& options) const { return study_video(options, stop); }
   int operator()(const ControlOptions& options) const { return study_control(options, stop); }
+  int operator()(const MemoryOptions& options) const { return study_memory(options, stop); }
   int operator()(int) const { return m3::tools::kExitDone; }
 };
 

@@ -1,6 +1,7 @@
 #include "tools/m3_eval/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <optional>
 
 #include "tools/common/command_line.h"
@@ -120,10 +121,27 @@ void add_control(CLI::App& app, ControlOptions& options) {
       ->check(CLI::Range(0, 1'000'000));
 }
 
+void add_memory(CLI::App& app, MemoryOptions& options) {
+  add_study(app, options, "Folder of the pictures, whose labels are asked for");
+  add_split(app, options.split);
+  app.add_option("--seed", options.plan.seed, "Other streams are made; default: 1");
+  app.add_option("--needles", options.plan.needles,
+                 "Pictures that are asked about, each three times; default: 20")
+      ->check(CLI::Range(1, 100'000));
+  app.add_option("--minutes", options.plan.minutes,
+                 "Of other video behind them, ascending; default: 1 10 60")
+      ->check(CLI::Range(0.1, 100'000.0));
+  app.add_option("--window-tokens", options.plan.window_tokens,
+                 "Visual tokens in the window, 0: what the model was trained for; default: 0")
+      ->check(CLI::Range(0, 1'000'000));
+  app.add_option("--scene-seconds", options.plan.scene_seconds,
+                 "How long one picture of the other video stays; default: 20")
+      ->check(CLI::Range(1.0, 3600.0));
+}
+
 }  // namespace
 
-std::variant<GranularityOptions, VideoOptions, ControlOptions, int> parse_options(int argc,
-                                                                                  char** argv) {
+AnyOptions parse_options(int argc, char** argv) {
   CLI::App app(kAbout, kTool);
   app.footer(kExamples);
   app.get_formatter()->column_width(32);
@@ -138,6 +156,11 @@ std::variant<GranularityOptions, VideoOptions, ControlOptions, int> parse_option
       "control",
       "Accuracy against tokens on long sequences that are made on the spot: scales chosen frame by "
       "frame, and every fixed scale, at the same budgets");
+  CLI::App* memory = app.add_subcommand(
+      "memory",
+      "What is still known of a picture that was in view for 2 seconds, after minutes of other "
+      "video: nested memory beside a window of as many tokens that holds the last frames only, and "
+      "beside grey pictures; and after 30 seconds what becoming coarser costs");
   GranularityOptions granularity_options;
   VideoOptions video_options;
   ElementTexts texts;
@@ -145,9 +168,17 @@ std::variant<GranularityOptions, VideoOptions, ControlOptions, int> parse_option
   add_granularity(*granularity, granularity_options);
   add_video(*video, video_options, texts);
   add_control(*control, control_options);
+  MemoryOptions memory_options;
+  add_memory(*memory, memory_options);
   if (const auto code = tools::parse_command_line(app, argc, argv)) return *code;
   if (granularity->parsed()) return granularity_options;
   if (control->parsed()) return control_options;
+  if (memory->parsed()) {
+    const std::vector<double>& minutes = memory_options.plan.minutes;
+    if (!std::is_sorted(minutes.begin(), minutes.end()))
+      return tools::wrong_use(kTool, "--minutes must ascend");
+    return memory_options;
+  }
   const EngineOptions& engine = video_options.engine;
   auto& properties = video_options.element_properties;
   properties = {{"model", engine.model},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/engine.h"
+#include "tools/m3_eval/memory_study.h"
 
 namespace m3::eval {
 
@@ -45,8 +46,15 @@ struct ControlOptions : StudyOptions {
   int window_tokens = 0;                     // 0: what the model was trained for
 };
 
+struct MemoryOptions : StudyOptions {
+  std::string split = "val";  // of the annotations
+  MemoryPlan plan;
+};
+
+using AnyOptions =
+    std::variant<GranularityOptions, VideoOptions, ControlOptions, MemoryOptions, int>;
+
 // The options of the study that is wanted, or the exit code when there is nothing left to do.
-std::variant<GranularityOptions, VideoOptions, ControlOptions, int> parse_options(int argc,
-                                                                                  char** argv);
+AnyOptions parse_options(int argc, char** argv);
 
 }  // namespace m3::eval

@@ -14,5 +14,6 @@ inline constexpr char kTool[] = "m3-eval";
 int study_granularity(const GranularityOptions& options, std::stop_token stop);
 int study_video(const VideoOptions& options, std::stop_token stop);
 int study_control(const ControlOptions& options, std::stop_token stop);
+int study_memory(const MemoryOptions& options, std::stop_token stop);
 
 }  // namespace m3::eval
