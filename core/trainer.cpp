@@ -10,7 +10,7 @@ namespace m3 {
 Trainer::~Trainer() = default;
 
 std::unique_ptr<Trainer> open_trainer(const TrainerOptions& options,
-                                      const TrainingPictures& pictures, ProgressFn progress,
+                                      const TrainingPictures& pictures, const ProgressFn& progress,
                                       std::stop_token stop) {
   if (options.model.starts_with("fake:") || options.model.starts_with("random:")) {
     throw Error(

@@ -111,7 +111,8 @@ class M3_API Trainer {
 // a model throws; kUnsupported for a model that is not of our own layout.
 M3_API std::unique_ptr<Trainer> open_trainer(const TrainerOptions& options,
                                              const TrainingPictures& pictures,
-                                             ProgressFn progress = {}, std::stop_token stop = {});
+                                             const ProgressFn& progress = {},
+                                             std::stop_token stop = {});
 
 // What an engine module that can train exports under the name kTrainerModuleEntry, beside its
 // EngineModule. `abi` must be kTrainerAbi; it grows with every change of this header that moves

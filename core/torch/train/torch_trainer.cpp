@@ -30,7 +30,7 @@ namespace {
 // with them, about 1.5 MB a row of the default model in float32; far fewer would leave the cores
 // idle.
 constexpr int64_t kMostRows = 1024;
-constexpr size_t kMemoryKept = size_t{4} << 30;  // of tensors that come and go each step
+constexpr size_t kMemoryKept = size_t{2} << 30;  // of tensors that come and go each step
 constexpr size_t kFewestLabels = 8;              // fewer give no direction to start in
 
 TrainingModel loaded(const TrainerOptions& options, const ProgressFn& progress,
