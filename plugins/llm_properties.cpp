@@ -21,6 +21,7 @@ enum {
   PROP_SEED,
   PROP_STOP,
   PROP_DEADLINE,
+  PROP_CONVERSATION,
   PROP_ANSWER_FORMAT,
   PROP_WHEN_BUSY,
   PROP_FRAME_MESSAGES,
@@ -86,6 +87,9 @@ bool set_llm_property(ResponderSettings& settings, guint id, const GValue* value
     case PROP_DEADLINE:
       settings.deadline = g_value_get_double(value);
       break;
+    case PROP_CONVERSATION:
+      settings.conversation = text_of(value);
+      break;
     case PROP_ANSWER_FORMAT:
       settings.answer_format = text_of(value);
       break;
@@ -138,6 +142,9 @@ bool get_llm_property(const ResponderSettings& settings, guint id, GValue* value
       break;
     case PROP_DEADLINE:
       g_value_set_double(value, settings.deadline);
+      break;
+    case PROP_CONVERSATION:
+      set_text(value, settings.conversation);
       break;
     case PROP_ANSWER_FORMAT:
       g_value_set_string(value, settings.answer_format.c_str());
@@ -201,6 +208,12 @@ Specs llm_properties() {
                           "Seconds after which an answer ends with what there is and "
                           "finish=cancelled (0 = never)",
                           0, 86400, defaults.deadline, kMutablePlaying),
+      g_param_spec_string(
+          "conversation", "Conversation",
+          "Name of the conversation that questions of ask, ask-at and the question "
+          "pad belong to: later ones follow the earlier ones and their answers, and "
+          "see what the first one saw; a flush ends it (none = each by itself)",
+          nullptr, kMutablePlaying),
       g_param_spec_string("answer-format", "Answer format",
                           "What an answer may look like: text; json, choices:A,B and schema:FILE "
                           "are refused by this version",

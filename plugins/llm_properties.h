@@ -8,7 +8,7 @@ namespace m3 {
 
 // In the order of the ids; the last is `stats`, which is no setting.
 Specs llm_properties();
-inline constexpr guint kLlmStatsId = 16;
+inline constexpr guint kLlmStatsId = 17;
 
 // One setting as a property's value; false: there is no setting of that id.
 bool set_llm_property(ResponderSettings& settings, guint id, const GValue* value);

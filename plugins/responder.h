@@ -37,7 +37,8 @@ struct ResponderSettings {
   double top_p = 1;
   uint64_t seed = 0;
   std::vector<std::string> stop;
-  double deadline = 0;  // seconds, 0: never
+  double deadline = 0;       // seconds, 0: never
+  std::string conversation;  // of all questions but the property's; empty: each by itself
   std::string answer_format = "text";
   // Of what is told.
   bool frame_messages = false;

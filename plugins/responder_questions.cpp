@@ -83,7 +83,13 @@ bool Responder::cancel(const std::string& id) {
 }
 
 Question Responder::question_of(const AskedQuestion& asked) const {
-  const ResponderSettings settings = this->settings();
+  ResponderSettings settings;
+  bool of_property = false;
+  {
+    const std::lock_guard lock(mutex_);
+    settings = settings_;
+    of_property = !asked.id.empty() && asked.id == property_id_;
+  }
   Question question;
   question.text = asked.text;
   question.asked_at_ns = asked.asked_at_ns;
@@ -93,6 +99,7 @@ Question Responder::question_of(const AskedQuestion& asked) const {
   question.seed = settings.seed;
   question.stop = settings.stop;
   question.deadline_ms = static_cast<int64_t>(std::ceil(settings.deadline * 1000));
+  if (!of_property) question.conversation = settings.conversation;
   return question;
 }
 

@@ -272,5 +272,22 @@ TEST(Llm, ADeadlineEndsAnAnswerWithWhatThereIs) {
   EXPECT_STRNE(gst_structure_get_string(fields, "text"), "");
 }
 
+TEST(Llm, AConversationIsOfWhatIsAskedAndNotOfTheProperty) {
+  Line line("conversation=street question=\"Always?\" interval=0.04", "fake:say=settings");
+  line.push(0, 2);
+  line.ask("What?");
+  line.end();
+  bool asked = false;
+  for (int i = 0; i < 2; ++i) {
+    const MessagePtr answer = line.answer();
+    const GstStructure* fields = gst_message_get_structure(answer.get());
+    const std::string text = gst_structure_get_string(fields, "text");
+    const bool of_signal = gst_structure_get_string(fields, "question") == std::string("What?");
+    EXPECT_EQ(text.find("conversation=street") != std::string::npos, of_signal) << text;
+    asked |= of_signal;
+  }
+  EXPECT_TRUE(asked);
+}
+
 }  // namespace
 }  // namespace m3::test

@@ -206,6 +206,21 @@ TEST(AskVideo, InteractivelyEveryLineOfStdinIsAQuestion) {
   EXPECT_GT(result.seconds, 2.0) << "played at its own speed";
 }
 
+TEST(AskVideo, AChatIsOneConversation) {
+  const std::string lines = text_file("lines.txt", "What is it?\nAnd where?");
+  for (const bool chat : {false, true}) {
+    std::vector<std::string> arguments = {"--video", ball_video(),        "--interactive",
+                                          "--model", "fake:say=settings", "--json"};
+    if (chat) arguments.emplace_back("--chat");
+    const auto answers = run_tool("m3-ask", arguments, {}, lines).rows("answer");
+    ASSERT_EQ(answers.size(), 2u);
+    for (const auto& answer : answers) {
+      const std::string text = answer.at("text");
+      EXPECT_EQ(text.find("conversation=chat") != std::string::npos, chat) << text;
+    }
+  }
+}
+
 TEST(AskVideo, InteractiveNeedsAVideo) {
   const ToolResult result = run_tool("m3-ask", {"--interactive", "--model", "fake:"});
   EXPECT_EQ(result.exit_code, 2);

@@ -14,6 +14,8 @@ namespace {
 constexpr char kTool[] = "m3-ask";
 constexpr double kLongestSeconds = 1e8;  // three years; keeps nanoseconds far inside 64 bits
 
+constexpr char kChat[] = "chat";  // name of the conversation
+
 constexpr char kAbout[] =
     "Asks a vision language model about a video, pictures or nothing but text.\n"
     "Answers go to stdout as `[MM:SS.s] answer`, or as JSON Lines with --json; everything else "
@@ -26,7 +28,7 @@ constexpr char kExamples[] =
     "  m3-ask --video street.mp4 --question 'Is there a car?' --at 2 --at 10.5 --frames --json\n"
     "  m3-ask --video rtsp://camera/stream --question 'Who is there?' --every 10\n"
     "  m3-ask --video street.mp4 --question 'Is there a car?' --every 2 --plot street.png\n"
-    "  m3-ask --video street.mp4 --interactive\n"
+    "  m3-ask --video street.mp4 --interactive --chat\n"
     "  m3-ask --image door.jpg --image yard.jpg --question 'What changed?'\n"
     "  m3-ask --questions questions.jsonl --video-root clips --json\n"
     "  m3-ask --windows windows.jsonl --image-root pictures --json\n"
@@ -117,6 +119,7 @@ std::string objection(const Options& options) {
   }
   const bool only_frames = options.plays_video() && (options.frames || !options.plot.empty());
   if (options.interactive && !options.plays_video()) return "--interactive needs --video";
+  if (options.chat && from_file) return "--chat does not go with --questions or --windows";
   if (!from_file && options.questions.empty() && !only_frames && !options.interactive) {
     return "--question is missing";
   }
@@ -192,6 +195,10 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
 
   app.add_flag("--interactive", options.interactive,
                "Play the video at its own speed and ask every line of stdin when it comes")
+      ->group(asking);
+  app.add_flag("--chat", options.chat,
+               "All questions are one conversation: later ones follow the earlier ones and their "
+               "answers, and see what the first one saw")
       ->group(asking);
 
   const std::string output = "What to print";
@@ -351,6 +358,10 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   if (scale != "auto") options.scale = std::stoi(scale);
   options.question.deadline_ms = static_cast<int64_t>(std::ceil(deadline * 1000));
   options.element_properties = properties.given();
+  if (options.chat) {
+    options.question.conversation = kChat;
+    options.element_properties.emplace_back("conversation", kChat);
+  }
   // A scale that is asked for is kept.
   if (keep_scale == 0 && options.scale > EncodeRequest().keep_scale)
     options.element_properties.emplace_back("keep-scale", scale);

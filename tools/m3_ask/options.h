@@ -27,6 +27,7 @@ struct Options {
   std::vector<double> at_seconds;       // of stream time, >= 0
   std::optional<double> every_seconds;  // > 0
   bool interactive = false;             // also every line of stdin, when it comes
+  bool chat = false;                    // all questions are one conversation
 
   // What is printed.
   bool frames = false;  // one line for every frame
