@@ -27,12 +27,12 @@ else
   die 'there is no home folder to keep downloads in: set M3_CACHE to a folder'
 fi
 
-# A Python environment, named after what it must hold. venv: torch and what reads the default model's packages;
-# venv check: what scripts/check needs.
+# A Python environment, named after what it must hold. venv requirements: torch and what reads the default model's
+# packages; venv requirements-check: what scripts/check needs.
 venv() {
   local key
-  key=$(grep -v '^#' "$root/scripts/requirements${1:+-$1}.txt" | sha256sum)
-  printf '%s/venv-%s%s\n' "$cache" "${1:+$1-}" "${key:0:12}"
+  key=$(grep -v '^#' "$root/scripts/$1.txt" | sha256sum)
+  printf '%s/venv-%s\n' "$cache" "${key:0:12}"
 }
 
 # Runs a command quietly with its output in a log; prints the log's end when it fails.
@@ -67,7 +67,7 @@ configure() {
 
 # Options of the build in build/.
 # shellcheck disable=SC2034
-build_options=(-Dtorch=enabled -Dopencv=enabled -Dsentencepiece=enabled -Dplugins=enabled -Ddrawing=enabled -Dtools=enabled -Dtests=enabled "-Dtorch_python=$(venv)/bin/python")
+build_options=(-Dtorch=enabled -Dopencv=enabled -Dsentencepiece=enabled -Dplugins=enabled -Ddrawing=enabled -Dtools=enabled -Dtests=enabled "-Dtorch_python=$(venv requirements)/bin/python")
 
 # run_tests FOLDER ARGS... : runs a build's tests, prints what failed and the closing line; 1 when a test failed.
 run_tests() {
