@@ -76,19 +76,19 @@ void WindowMemory::perform(const MemoryOperation& operation) {
   apply(operation);
 }
 
-// Against the frame before it. That one may have become part of an average meanwhile, so its mean
-// is kept apart.
+// Against the frame before it. That one may have become part of an average or have left meanwhile,
+// so what it was is kept apart.
 void WindowMemory::describe_newest(std::vector<float> mean) {
   MemorySpan& newest = spans_.back();
-  const MemorySpan* before = spans_.size() > 1 ? &spans_[spans_.size() - 2] : nullptr;
-  if (before != nullptr && !last_mean_.empty()) {
+  if (!last_mean_.empty()) {
     const double change = 1 - cosine(last_mean_, mean);
-    newest.scene = newest.from_ns == kNoTime || before->to_ns == kNoTime ||
+    newest.scene = newest.from_ns == kNoTime || last_ns_ == kNoTime ||
                    (books_.changes >= kFewChanges && change > kSceneChange * books_.usual_change);
     books_.changes = std::min<int64_t>(books_.changes + 1, kUsualOver);
     books_.usual_change += (change - books_.usual_change) / static_cast<double>(books_.changes);
   }
   last_mean_ = mean;
+  last_ns_ = newest.to_ns;
   newest.mean = std::move(mean);
   compare(spans_.size() - 1);
 }
@@ -106,12 +106,14 @@ void WindowMemory::take_back() {
   spans_.pop_back();
   books_ = books_before_;
   last_mean_ = spans_.empty() ? std::vector<float>() : spans_.back().mean;
+  last_ns_ = spans_.empty() ? kNoTime : spans_.back().to_ns;
 }
 
 void WindowMemory::clear() {
   spans_.clear();
   books_ = {};
   last_mean_.clear();
+  last_ns_ = kNoTime;
 }
 
 bool WindowMemory::fits(double share_of_limits) const {

@@ -133,6 +133,7 @@ class M3_API WindowMemory {
   std::deque<MemorySpan> spans_;
   Books books_;
   std::vector<float> last_mean_;  // of the frame that was described last
+  int64_t last_ns_ = kNoTime;     // and its time
   // Of the last append().
   std::vector<MemoryOperation> operations_;
   std::vector<Undo> undo_;
