@@ -44,8 +44,9 @@ std::vector<int32_t> WindowLayout::marker_ids(int64_t pts_ns) const {
   return tokenizer_->encode_behind(chat_.marker_text(pts_ns));
 }
 
-std::vector<int32_t> WindowLayout::question_ids(std::string_view question) const {
-  return tokenizer_->encode_behind(chat_.question_text(question));
+std::vector<int32_t> WindowLayout::question_ids(std::string_view question,
+                                                QuestionPlace place) const {
+  return tokenizer_->encode_behind(chat_.question_text(question, place));
 }
 
 FlatWindow WindowLayout::flatten(std::string_view system_prompt,
@@ -76,7 +77,9 @@ FlatWindow WindowLayout::flatten(std::string_view system_prompt,
   segment = 0;
   for (const std::string& question : questions) {
     ++segment;
-    add(question_ids(question), segment, branch_position);
+    add(question_ids(question,
+                     spans.empty() ? QuestionPlace::kAlone : QuestionPlace::kBehindFrames),
+        segment, branch_position);
   }
   return window;
 }

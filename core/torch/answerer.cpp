@@ -8,13 +8,10 @@
 namespace m3 {
 namespace {
 
-constexpr std::chrono::milliseconds kUnit{40};
 constexpr size_t kMostTogether = 16;  // answers in one decode step
 constexpr size_t kMostFreeBranches = 4;
 
 }  // namespace
-
-DecoderPass::Clock::time_point unit_deadline() { return DecoderPass::Clock::now() + kUnit; }
 
 std::unique_ptr<KvBranch> Answerer::take_branch() {
   if (branches_.empty()) {
@@ -88,18 +85,32 @@ void Answerer::run_step() {
   } catch (...) {
     const std::string error = text_of_current("generating");
     step_pass_.reset();
-    for (auto& generation : stepping_) {
-      if (generation) close(std::move(generation), Finish::kError, error);
-    }
-    stepping_.clear();
+    end_failed_step(error);
   }
   if (!stepping_.empty() || !answering_.empty()) wake();
 }
 
+// What is too much for several answers together may do for each alone, and whoever brings trouble
+// must not end the others' answers.
+void Answerer::end_failed_step(const std::string& error) {
+  Generations failed = std::move(stepping_);
+  stepping_.clear();
+  if (failed.size() > 1) alone_ = failed.size();
+  for (auto generation = failed.rbegin(); generation != failed.rend(); ++generation) {
+    if (failed.size() > 1) {
+      answering_.push_front(std::move(*generation));
+    } else {
+      close(std::move(*generation), Finish::kError, error);
+    }
+  }
+}
+
 void Answerer::begin_step() {
+  const size_t most = alone_ > 0 ? 1 : kMostTogether;
+  if (alone_ > 0) --alone_;
   std::vector<int32_t> ids;
   std::vector<RowGroup> groups;
-  while (!answering_.empty() && stepping_.size() < kMostTogether) {
+  while (!answering_.empty() && stepping_.size() < most) {
     std::unique_ptr<Generation> generation = std::move(answering_.front());
     answering_.pop_front();
     ids.push_back(generation->last_id());

@@ -13,11 +13,9 @@
 #include "core/torch/generate.h"
 #include "core/torch/model.h"
 #include "core/torch/scheduler.h"
+#include "core/torch/unit.h"
 
 namespace m3 {
-
-// When a unit of work that begins now should end.
-DecoderPass::Clock::time_point unit_deadline();
 
 class Answerer {
  public:
@@ -40,6 +38,7 @@ class Answerer {
   void run_step();
   void begin_step();
   void end_step();
+  void end_failed_step(const std::string& error);
   template <typename List>
   void drop_those_over(List& list);
   void take(std::unique_ptr<Generation> generation, const at::Tensor& logits);
@@ -58,6 +57,7 @@ class Answerer {
   std::deque<std::unique_ptr<Generation>> answering_;  // between two steps
   Generations stepping_;                               // in the step under way
   std::optional<DecoderPass> step_pass_;
+  size_t alone_ = 0;  // so many of the next steps carry one answer each
   std::vector<std::unique_ptr<KvBranch>> branches_;  // free
 };
 

@@ -12,7 +12,8 @@ namespace m3 {
 
 GraphTower::GraphTower(const std::string& graph_path, TensorSource& weights,
                        const TowerConfig& config, int size_px, at::Device device,
-                       at::ScalarType dtype) {
+                       at::ScalarType dtype)
+    : on_cpu_(device.is_cpu()) {
   Graph graph = read_graph(graph_path, size_px, config.features, config.grid);
   values_ = graph.values;
   output_ = graph.output;
@@ -40,15 +41,36 @@ GraphTower::GraphTower(const std::string& graph_path, TensorSource& weights,
   }
 }
 
-at::Tensor GraphTower::operator()(const at::Tensor& pixels) const {
-  std::vector<at::Tensor> values(values_);
-  values[0] = pixels;
-  for (const Step& step : steps_) {
-    values[step.what.output] = run(step, values);
-    for (const size_t value : step.last_used) values[value].reset();
+class GraphTower::Pass final : public TowerPass {
+ public:
+  Pass(const GraphTower& tower, const at::Tensor& pixels) : tower_(tower), values_(tower.values_) {
+    values_[0] = pixels;
   }
-  // [B, features, grid, grid] channels-last is [B, grid, grid, features] in memory.
-  return values[output_].permute({0, 2, 3, 1}).flatten(1, 2).contiguous();
+
+  bool run(Clock::time_point deadline) override {
+    while (next_ < tower_.steps_.size()) {
+      const Step& step = tower_.steps_[next_++];
+      values_[step.what.output] = GraphTower::run(step, values_);
+      for (const size_t value : step.last_used) values_[value].reset();
+      if (Clock::now() >= deadline) break;
+    }
+    return next_ == tower_.steps_.size();
+  }
+
+  at::Tensor features() override {
+    // [B, features, grid, grid] channels-last is [B, grid, grid, features] in memory.
+    const at::Tensor output = std::exchange(values_, {})[tower_.output_];
+    return output.permute({0, 2, 3, 1}).flatten(1, 2).contiguous();
+  }
+
+ private:
+  const GraphTower& tower_;
+  std::vector<at::Tensor> values_;
+  size_t next_ = 0;
+};
+
+std::unique_ptr<TowerPass> GraphTower::begin(const at::Tensor& pixels) const {
+  return std::make_unique<Pass>(*this, pixels);
 }
 
 at::Tensor GraphTower::run(const Step& step, const std::vector<at::Tensor>& values) {

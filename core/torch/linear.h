@@ -1,12 +1,15 @@
-// Linear: y = x W^T + b with weights laid out for the device once, at load. On the CPU oneDNN's
-// blocked layout is used where this libtorch has it: it is faster than the plain one for the few
-// rows that streaming has, and a row's result does not depend on the rows beside it, so cutting and
-// batching work leaves every answer as it is. Threads: immutable; safe from any thread.
+// Linear: y = x W^T + b with weights laid out for the device once, at load. On the CPU that is in
+// panels (panel_matrix.h), or, where those do not suit, in oneDNN's blocked layout. In both a row's
+// result does not depend on the rows beside it, so cutting and batching work leaves every answer as
+// it is. Threads: immutable; safe from any thread.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
+
+#include "core/torch/panel_matrix.h"
 
 namespace m3 {
 
@@ -24,7 +27,8 @@ class Linear {
   int64_t parameters() const { return parameters_; }
 
  private:
-  at::Tensor weight_;  // [out, in], plain or in oneDNN's blocked layout
+  std::optional<PanelMatrix> panels_;  // then weight_ and bias_ are undefined
+  at::Tensor weight_;                  // [out, in], plain or in oneDNN's blocked layout
   at::Tensor bias_;
   bool blocked_ = false;
   int64_t parameters_ = 0;

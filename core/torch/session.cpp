@@ -7,6 +7,13 @@
 #include "core/torch/border.h"
 
 namespace m3 {
+namespace {
+
+QuestionPlace place_behind(const WindowSummary& window) {
+  return window.frames == 0 ? QuestionPlace::kAlone : QuestionPlace::kBehindFrames;
+}
+
+}  // namespace
 
 TorchSession::TorchSession(std::shared_ptr<void> owner, const Model& model, Scheduler& scheduler,
                            Answerer& answerer, const SessionOptions& options)
@@ -166,7 +173,13 @@ bool TorchSession::step(DecoderPass::Clock::time_point deadline) {
 
 bool TorchSession::handle(Append& command, DecoderPass::Clock::time_point deadline) {
   if (!std::exchange(command.in_window, true)) {
-    window_.append(command.frame);
+    try {
+      window_.append(command.frame);
+    } catch (...) {
+      // Half of a change may be done: nothing that is left could be relied on.
+      lost_ = text_of_current("taking a frame into the window");
+      window_.clear();
+    }
     publish_window();
   }
   if (options_.prefill_early) {
@@ -189,6 +202,10 @@ bool TorchSession::handle(Ask& command, DecoderPass::Clock::time_point deadline)
     if (ticket->over()) {
       done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
     } else {
+      if (!lost_.empty()) {
+        throw Error(ErrorCode::kOutOfMemory,
+                    std::exchange(lost_, {}) + "; the window was given up and begins anew");
+      }
       if (!window_.prefill(deadline)) return false;
       if (ticket->question.conversation.empty()) {
         start_answer(ticket);
@@ -207,6 +224,7 @@ bool TorchSession::handle(Ask& command, DecoderPass::Clock::time_point deadline)
 
 bool TorchSession::handle(Flush&, DecoderPass::Clock::time_point) {
   window_.clear();
+  lost_.clear();
   for (const auto& [name, conversation] : std::exchange(conversations_, {})) {
     for (const auto& ticket : conversation->waiting)
       done(*ticket, answer_without_text(*ticket, Finish::kCancelled));
@@ -241,7 +259,8 @@ bool TorchSession::handle(Drain& command, DecoderPass::Clock::time_point) {
 
 void TorchSession::start_answer(const std::shared_ptr<Ticket>& ticket) {
   const WindowSummary window = window_.summary();
-  std::vector<int32_t> prompt = model_.layout.question_ids(ticket->question.text);
+  std::vector<int32_t> prompt =
+      model_.layout.question_ids(ticket->question.text, place_behind(window));
   const int room = room_behind(window, window.positions, prompt.size());
   std::unique_ptr<KvBranch> branch = answerer_.take_branch();
   branch->start(window_.base(), static_cast<int64_t>(prompt.size()) +
@@ -265,7 +284,9 @@ void TorchSession::start_in_conversation(const std::shared_ptr<Ticket>& ticket) 
     conversation->window = window_.summary();
     conversation->unread.clear();
   }
-  const std::vector<int32_t> question = model_.layout.question_ids(ticket->question.text);
+  const std::vector<int32_t> question = model_.layout.question_ids(
+      ticket->question.text,
+      conversation->branch ? QuestionPlace::kBehindAnswer : place_behind(conversation->window));
   prompt.insert(prompt.end(), question.begin(), question.end());
   const int64_t rows =
       conversation->branch ? conversation->branch->rows() : conversation->window.positions;
@@ -275,8 +296,9 @@ void TorchSession::start_in_conversation(const std::shared_ptr<Ticket>& ticket) 
   if (conversation->branch) {
     conversation->branch->reserve(tail);
   } else {
-    conversation->branch = answerer_.take_branch();
-    conversation->branch->start(window_.base(), tail);
+    std::unique_ptr<KvBranch> branch = answerer_.take_branch();
+    branch->start(window_.base(), tail);
+    conversation->branch = std::move(branch);
   }
   generate(ticket, std::move(prompt), std::move(conversation->branch), conversation->window,
            conversation);

@@ -115,6 +115,7 @@ class TorchSession final : public Session {
   // The engine's thread only.
   std::optional<Command> current_;  // taken out and not finished
   StreamWindow window_;
+  std::string lost_;  // why the window was given up; empty: it was not, or a question was told
   // Most recently used last.
   std::vector<std::pair<std::string, std::shared_ptr<Conversation>>> conversations_;
 };

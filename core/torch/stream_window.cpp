@@ -99,8 +99,9 @@ void StreamWindow::forget_rows(size_t span) {
 }
 
 bool StreamWindow::prefill(DecoderPass::Clock::time_point deadline) {
-  while (pass_ || begin_pass()) {
+  while (true) {
     try {
+      if (!pass_ && !begin_pass()) return true;
       if (!pass_->run(deadline)) return false;
     } catch (...) {
       abandon_pass();
@@ -110,7 +111,6 @@ bool StreamWindow::prefill(DecoderPass::Clock::time_point deadline) {
     end_pass();
     if (DecoderPass::Clock::now() >= deadline) return !misses_rows();
   }
-  return true;
 }
 
 void StreamWindow::clear() {
@@ -192,6 +192,7 @@ void StreamWindow::add_causal_group() {
 
 void StreamWindow::end_pass() {
   pass_.reset();
+  groups_.clear();
   targets_.clear();
   pass_spans_.clear();
 }

@@ -11,7 +11,7 @@
 #include "core/model/model_config.h"
 #include "tools/common/command_line.h"
 #include "tools/m3_bench/benches.h"
-#include "tools/m3_bench/ort_peer.h"
+#include "tools/m3_bench/peer_process.h"
 #include "tools/m3_bench/test_picture.h"
 
 namespace m3::bench {
@@ -44,11 +44,14 @@ const std::vector<float>& values_of(const std::vector<TraceTensor>& trace,
 }
 
 // The peer, if the model is one whose graph it can take and its packages are installed.
-std::unique_ptr<OrtPeer> start_peer(const Bench& bench, const ModelConfig& config) {
+std::unique_ptr<PeerProcess> start_peer(const Bench& bench, const ModelConfig& config) {
   if (bench.engine->info().device != "cpu" || !config.tower.weights) return nullptr;
   try {
-    return std::make_unique<OrtPeer>(bench.options.python, config.folder,
-                                     find_base_file(config, *config.tower.weights), bench.threads);
+    return std::make_unique<PeerProcess>(
+        "ONNX Runtime", bench.options.python, "ort_tower.py",
+        std::vector<std::string>{config.folder, find_base_file(config, *config.tower.weights),
+                                 "--threads", std::to_string(bench.threads)},
+        "onnx, onnxruntime, numpy and safetensors");
   } catch (const Error& error) {
     tools::print_error("m3-bench", error.what());
     return nullptr;
@@ -74,11 +77,12 @@ void bench_frames(const Bench& bench) {
 void bench_encode(const Bench& bench) {
   bench_frames(bench);
   const std::string& name = bench.options.engine.model;
-  if (name.starts_with("fake:")) return;  // it has no tower
+  // The first has no tower; the second's is measured by bench_llava().
+  if (name.starts_with("fake:") || bench.engine->info().family == "llava") return;
   const bool random = name.starts_with("random:");
   const ModelConfig config =
       read_model_config(random ? name.substr(7, name.rfind(',') - 7) : find_model(name));
-  const std::unique_ptr<OrtPeer> peer = random ? nullptr : start_peer(bench, config);
+  const std::unique_ptr<PeerProcess> peer = random ? nullptr : start_peer(bench, config);
   TraceRequest request;
   request.pixel_values = peer_pixels(config.preprocess.size_px);
   request.prompt = "?";
@@ -91,13 +95,14 @@ void bench_encode(const Bench& bench) {
   for (int turn = 0; turn <= kTurns && !bench.stop.stop_requested(); ++turn) {
     const std::vector<TraceTensor> trace = bench.engine->trace(request);
     std::this_thread::sleep_for(kBetweenTurns);
-    const std::vector<double> peer_times = peer ? peer->run(kRunsATurn) : std::vector<double>();
+    const std::vector<double> peer_times =
+        peer ? peer->ask(std::to_string(kRunsATurn)) : std::vector<double>();
     std::this_thread::sleep_for(kBetweenTurns);
     if (turn == 0) {  // warm-up; and both must compute the same
       const std::vector<float>& output = values_of(trace, "tower");
       const double norm = std::sqrt(std::transform_reduce(
           output.begin(), output.end(), 0.0, std::plus<>(), [](float x) { return double{x} * x; }));
-      if (peer && std::abs(norm / peer->norm() - 1) > 1e-3) {
+      if (peer && std::abs(norm / peer->told("norm") - 1) > 1e-3) {
         throw Error(ErrorCode::kInternal, "ONNX Runtime's tower and ours give different outputs");
       }
       continue;
@@ -113,7 +118,7 @@ void bench_encode(const Bench& bench) {
   Figure figure{"encode.tower", median(tower), "ms", std::nullopt, ""};
   if (peer) {
     figure.ratio = median(tower) / median(theirs);
-    figure.of = "ONNX Runtime " + peer->version();
+    figure.of = peer->name();
   }
   bench.show(figure);
   if (peer) bench.show({"encode.tower_onnxruntime", median(theirs), "ms", std::nullopt, ""});

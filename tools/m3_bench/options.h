@@ -13,7 +13,7 @@ namespace m3::bench {
 
 struct Options {
   EngineOptions engine;
-  std::set<std::string> what;           // of encode, prefill, decode, stream, soak, streams
+  std::set<std::string> what;           // of encode, prefill, decode, stream, llava, soak, streams
   int64_t frames = 20'000;              // of soak
   std::string python = M3_PEER_PYTHON;  // runs the peers
   int streams = 16;                     // of streams

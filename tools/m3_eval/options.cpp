@@ -68,7 +68,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   granularity->add_option("--device", options.engine.device,
                           "auto, cpu, cuda or cuda:N; default: auto");
   granularity->add_option("--dtype", options.engine.dtype,
-                          "auto, float32 or bfloat16; default: auto");
+                          "auto, float32, bfloat16 or, on CUDA, float16; default: auto");
   granularity
       ->add_option("--threads", options.engine.threads,
                    "Compute threads on the CPU, 0: all cores; default: 0")

@@ -1,4 +1,4 @@
-#include "tools/m3_bench/ort_peer.h"
+#include "tools/m3_bench/peer_process.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -6,25 +6,17 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.h"
 
 extern char** environ;
 
 namespace m3::bench {
-namespace {
 
-constexpr char kScript[] = M3_PEERS_DIR "/ort_tower.py";
-
-[[noreturn]] void absent(const std::string& why) {
-  throw Error(ErrorCode::kNotFound, "ONNX Runtime cannot be compared with: " + why);
-}
-
-}  // namespace
-
-OrtPeer::OrtPeer(const std::string& python, const std::string& model_folder,
-                 const std::string& tower_weights, int threads) {
+PeerProcess::PeerProcess(std::string name, const std::string& python, const std::string& script,
+                         const std::vector<std::string>& arguments, const std::string& packages)
+    : name_(std::move(name)) {
   std::signal(SIGPIPE, SIG_IGN);  // a peer that dies is told by its missing answer
   int input[2];
   int output[2];
@@ -36,14 +28,14 @@ OrtPeer::OrtPeer(const std::string& python, const std::string& model_folder,
   posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
   // Python's own words about a missing package would only confuse.
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  const std::string thread_count = std::to_string(threads);
-  std::vector<std::string> words = {python,        kScript,     model_folder,
-                                    tower_weights, "--threads", thread_count};
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
+  const std::string path = std::string(M3_PEERS_DIR "/") + script;
+  std::vector<std::string> words = {python, path};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
   const int status =
-      ::posix_spawnp(&process_, python.c_str(), &actions, nullptr, arguments.data(), environ);
+      ::posix_spawnp(&process_, python.c_str(), &actions, nullptr, pointers.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   ::close(input[0]);
   ::close(output[1]);
@@ -55,26 +47,28 @@ OrtPeer::OrtPeer(const std::string& python, const std::string& model_folder,
     absent("there is no program " + python);
   }
   try {
-    const auto ready = nlohmann::json::parse(read_line());
-    version_ = ready.at("version");
-    norm_ = ready.at("norm");
+    ready_ = nlohmann::json::parse(read_line());
+    ready_.at("version").get<std::string>();
   } catch (const nlohmann::json::exception&) {
     close();
-    absent(python + " cannot run " + kScript +
-           "; it needs the packages onnx, onnxruntime, numpy and safetensors");
+    absent(python + " cannot run " + path + "; it needs the packages " + packages);
   }
 }
 
-OrtPeer::~OrtPeer() { close(); }
+PeerProcess::~PeerProcess() { close(); }
 
-void OrtPeer::close() {
+void PeerProcess::absent(const std::string& why) const {
+  throw Error(ErrorCode::kNotFound, name_ + " cannot be compared with: " + why);
+}
+
+void PeerProcess::close() {
   std::fclose(to_);  // the peer ends at the end of its input
   std::fclose(from_);
   if (process_ > 0) ::waitpid(process_, nullptr, 0);
 }
 
-std::vector<double> OrtPeer::run(int count) {
-  std::fprintf(to_, "%d\n", count);
+std::vector<double> PeerProcess::ask(const std::string& line) {
+  std::fprintf(to_, "%s\n", line.c_str());
   std::fflush(to_);
   try {
     return nlohmann::json::parse(read_line());
@@ -83,7 +77,7 @@ std::vector<double> OrtPeer::run(int count) {
   }
 }
 
-std::string OrtPeer::read_line() {
+std::string PeerProcess::read_line() {
   std::string line;
   for (int character = std::fgetc(from_); character != EOF && character != '\n';
        character = std::fgetc(from_)) {
