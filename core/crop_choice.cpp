@@ -37,7 +37,7 @@ struct Thing {
 // Takes the thing that block `start` belongs to out of `left`.
 Thing take_thing(const Heat& heat, std::array<bool, kColumns * kRows>* left, int start) {
   Thing thing;
-  std::array<int16_t, kColumns * kRows> open;
+  std::array<int16_t, kColumns * kRows> open{};
   size_t count = 0;
   open[count++] = static_cast<int16_t>(start);
   (*left)[static_cast<size_t>(start)] = false;
@@ -61,7 +61,7 @@ Thing take_thing(const Heat& heat, std::array<bool, kColumns * kRows>* left, int
 }  // namespace
 
 std::optional<FramePart> choose_crop(const Heat& heat) {
-  std::array<bool, kColumns * kRows> left;
+  std::array<bool, kColumns * kRows> left{};
   for (size_t i = 0; i < left.size(); ++i) left[i] = heat[i] > 0;
   std::optional<Thing> best;
   for (int i = 0; i < kColumns * kRows; ++i) {

@@ -141,6 +141,37 @@ TEST_F(TrainingToolTest, KilledAtAnyMomentItGoesOnToTheSameBits) {
     EXPECT_EQ(entry.path().string().find(".part"), std::string::npos) << entry.path();
 }
 
+TEST_F(TrainingToolTest, APackedRunGoesOnElsewhereToTheSameBits) {
+  ASSERT_EQ(run("a", 12).code, 0);
+  std::vector<std::string> packing = arguments("b", 12);
+  packing.insert(packing.begin(), "pack");
+  packing.insert(packing.end(), {"--to", folder_.path() + "/pack", "--examples", "30"});
+  const Ended packed = wait(start(packing));
+  ASSERT_EQ(packed.code, 0) << packed.err;
+  // Neither pictures nor the model are there any more.
+  fs::rename(data_, folder_.path() + "/away");
+  fs::remove(folder_.path() + "/models/default");
+  std::vector<std::string> there = arguments("c", 12);
+  there[1] = folder_.path() + "/pack";
+  const std::string piece = folder_.path() + "/pack/features.bin.000";
+  const std::string whole = text_of(piece);
+  std::ofstream(piece, std::ios::binary) << whole.substr(0, whole.size() - 1) << '?';
+  const Ended damaged = wait(start(there));
+  EXPECT_EQ(damaged.code, 1);
+  EXPECT_NE(damaged.err.find("features.bin.000: this piece is damaged"), std::string::npos)
+      << damaged.err;
+  fs::remove(piece);
+  const Ended missing = wait(start(there));
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_NE(missing.err.find("features.bin.000: this piece is not there"), std::string::npos)
+      << missing.err;
+  std::ofstream(piece, std::ios::binary) << whole;
+  const Ended ended = wait(start(there));
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(curve("c"), curve("a"));
+  EXPECT_TRUE(fs::exists(folder_.path() + "/c/model/config.json"));
+}
+
 TEST_F(TrainingToolTest, AFullDiskIsOneLineAndTheLastCheckpointGoesOn) {
   ASSERT_EQ(run("a", 12).code, 0);
   ASSERT_EQ(run("b", 4).code, 0);

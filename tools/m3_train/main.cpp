@@ -17,12 +17,20 @@ constexpr char kTool[] = "m3-train";
 
 int run(const train::Options& options, std::stop_token stop) {
   train::TrainingRun training(options, stop);
-  const bool done = training.run();
+  const bool packing = !options.pack_to.empty();
+  const bool done = packing ? training.pack() : training.run();
   const train::RunState& state = training.state();
   if (!done) {
     tools::print_error(kTool, "interrupted after step " + std::to_string(state.step) +
                                   "; the same command goes on from there");
     return tools::kExitFailed;
+  }
+  if (packing) {
+    std::printf(
+        "%s holds the run after %lld steps; carry all of it over, then: m3-train --data "
+        "%s --out RUN\n",
+        options.pack_to.c_str(), static_cast<long long>(state.step), options.pack_to.c_str());
+    return tools::kExitDone;
   }
   std::printf("%lld steps, %llu examples, %.0f s; the model is %s/model\n",
               static_cast<long long>(state.step), static_cast<unsigned long long>(state.examples),

@@ -19,6 +19,9 @@ constexpr char kExamples[] =
     "  m3-train --data PICTURES --out RUN --minutes 50\n"
     "  m3-train --data PICTURES --out RUN --steps 2000 --seed 3\n"
     "  m3-train --data MY_CAMERA --out RUN --init default --minutes 10\n"
+    "  m3-train pack --data PICTURES --out RUN --to PACK       carry PACK to a machine with a "
+    "GPU;\n"
+    "  m3-train --data PACK --out RUN --minutes 50             there, go on\n"
     "  m3-ask --model RUN/model --image PICTURE --question 'What is this?'\n"
     "\n"
     "RUN holds curve.csv (step, loss, examples, seconds), checkpoint.safetensors, features.bin "
@@ -35,7 +38,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   CLI::App app(kAbout, kTool);
   app.footer(kExamples);
   app.get_formatter()->column_width(30);
-  app.add_option("--data", options.data, "Folder of pictures with annotations.jsonl")
+  app.add_option("--data", options.data, "Folder of pictures with annotations.jsonl, or of a pack")
       ->required()
       ->type_name("DIR");
   app.add_option("--out", options.out, "Folder that the run is kept in; made when it is not there")
@@ -66,6 +69,19 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   app.add_option("--threads", options.threads,
                  "Compute threads on the CPU, 0: all cores; default: 0")
       ->check(CLI::Range(0, 1024));
+  auto* pack = app.add_subcommand(
+      "pack",
+      "Draws examples, lets the vision tower see their pictures and writes the run in pieces of at "
+      "most 50 MB, for a machine that has no pictures and perhaps no internet");
+  pack->fallthrough();  // the options of a run stand behind it, too
+  pack->add_option("--to", options.pack_to, "Folder that the pieces are written to")
+      ->required()
+      ->type_name("DIR");
+  pack->add_option(
+          "--examples", options.pack_examples,
+          "Examples to draw; behind the last one comes the first one again; default: 20000")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{100'000'000}))
+      ->type_name("N");
   if (const auto code = tools::parse_command_line(app, argc, argv)) return *code;
   if (!config.empty()) options.settings = read_settings(config);
   return options;

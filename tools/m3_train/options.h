@@ -21,6 +21,8 @@ struct Options {
   std::string dtype = "auto";
   int threads = 0;
   Settings settings;
+  std::string pack_to;  // folder of pieces to write in place of training; empty: train
+  uint64_t pack_examples = 20'000;
 };
 
 // The exit code when there is nothing left to do. Throws what read_settings() throws.

@@ -14,6 +14,8 @@
 #include "core/model/model_config.h"
 #include "tools/common/command_line.h"
 #include "tools/m3_train/curve_plot.h"
+#include "tools/m3_train/pack.h"
+#include "tools/m3_train/packed_examples.h"
 
 namespace m3::train {
 namespace {
@@ -108,6 +110,26 @@ bool TrainingRun::run() {
   return true;
 }
 
+bool TrainingRun::pack() {
+  begin();
+  save();
+  std::vector<TrainingExample> drawn;
+  for (uint64_t n = 0; n < options_.pack_examples; ++n) {
+    if (stop_.stop_requested()) return false;
+    TrainingExample example = examples_->example(state_.next_example + n);
+    if (can_be_shown(example)) drawn.push_back(std::move(example));
+    bar_.update(static_cast<double>(n + 1) / static_cast<double>(options_.pack_examples),
+                "looking at pictures");
+  }
+  bar_.clear();
+  if (drawn.empty())
+    throw Error(ErrorCode::kNotFound, options_.data + ": none of its pictures can be read");
+  write_packed_examples(path_in(options_.out, kPackedExamples), state_.next_example, drawn,
+                        held_out_, examples_->pictures());
+  write_pack(options_.out, features_, model_folder_, options_.pack_to);
+  return true;
+}
+
 void TrainingRun::begin() {
   std::error_code error;
   fs::create_directories(options_.out, error);
@@ -118,15 +140,23 @@ void TrainingRun::begin() {
   trainer.keep_adapter = !options_.init.empty();
   if (trainer.keep_adapter) trainer.model = options_.init;
   trainer.rank = options_.settings.rank;
-  trainer.features =
-      options_.features.empty() ? path_in(options_.out, "features.bin") : options_.features;
+  const bool packed = is_pack(options_.data);
+  features_ = options_.features.empty() || packed ? path_in(options_.out, kPackedFeatures)
+                                                  : options_.features;
+  trainer.features = features_;
   trainer.features_bytes = static_cast<int64_t>(options_.settings.features_gb * 1e9);
   trainer.seed = options_.seed;
   trainer.device = options_.device;
   trainer.dtype = options_.dtype;
   trainer.threads = options_.threads;
-  const std::vector<int> ladder = read_model_config(find_model(trainer.model)).ladder;
-  examples_ = make_examples(options_.data, options_.seed, ladder);
+  if (packed) {
+    unpack(options_.data, options_.out);
+    trainer.model = path_in(options_.out, kPackedModel);
+  }
+  model_folder_ = find_model(trainer.model);
+  examples_ =
+      packed ? read_packed_examples(path_in(options_.out, kPackedExamples))
+             : make_examples(options_.data, options_.seed, read_model_config(model_folder_).ladder);
   trainer_ = open_trainer(
       trainer, examples_->pictures(),
       [&](double fraction, std::string_view what) { bar_.update(fraction, what); }, stop_);

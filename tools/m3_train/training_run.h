@@ -26,6 +26,9 @@ class TrainingRun {
 
   // Trains to the end; false: `stop` was requested, and a checkpoint holds what was learned.
   bool run();
+  // Draws examples, looks at their pictures and writes a pack of the run as it stands (pack.h);
+  // false: as run().
+  bool pack();
   const RunState& state() const noexcept { return state_; }
 
  private:
@@ -50,6 +53,8 @@ class TrainingRun {
   const Options options_;
   const std::stop_token stop_;
   tools::Progress bar_;
+  std::string model_folder_;  // of the model that training began with
+  std::string features_;      // file that keeps what the tower saw
   std::unique_ptr<ExampleSource> examples_;
   std::unique_ptr<Trainer> trainer_;
   std::vector<TrainingExample> held_out_;
