@@ -11,15 +11,6 @@
 namespace m3 {
 namespace {
 
-bool computes_bfloat16() {
-#if defined(__x86_64__)
-  // libtorch's own choice as well: ATEN_CPU_CAPABILITY may forbid what the CPU has.
-  return at::get_cpu_capability().starts_with("AVX512") && __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
-}
-
 [[noreturn]] void refuse_device(const std::string& name) {
   throw Error(ErrorCode::kInvalidArgument,
               "Device \"" + name + "\" is not known; give auto, cpu, cuda or cuda:N");
@@ -48,6 +39,15 @@ c10::Device open_cuda(const std::string& name) {
 }
 
 }  // namespace
+
+bool computes_bfloat16() {
+#if defined(__x86_64__)
+  // libtorch's own choice as well: ATEN_CPU_CAPABILITY may forbid what the CPU has.
+  return at::get_cpu_capability().starts_with("AVX512") && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
 
 c10::Device open_device(const std::string& name) {
   if (name == "cpu") return c10::Device(c10::DeviceType::CPU);

@@ -17,6 +17,9 @@ c10::Device open_device(const std::string& name);
 // kInvalidArgument.
 c10::ScalarType open_dtype(const std::string& name, c10::Device device);
 
+// Whether the CPU multiplies bfloat16 itself, and libtorch may use it.
+bool computes_bfloat16();
+
 // The words back, for ModelInfo.
 std::string name_of(c10::Device device);
 std::string name_of(c10::ScalarType dtype);
