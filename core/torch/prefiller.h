@@ -18,6 +18,7 @@
 #include "core/torch/model.h"
 #include "core/torch/scheduler.h"
 #include "core/torch/stream_window.h"
+#include "core/torch/unit.h"
 
 namespace m3 {
 
