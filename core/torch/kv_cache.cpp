@@ -95,12 +95,13 @@ KvBase::KvBase(const LlmShape& shape, at::TensorOptions options)
       values_(at::empty_like(keys_)) {}
 
 void KvBase::fill(const KvSlab& slab, const at::Tensor& index, const Rope& rope) {
-  rows_ = index.numel();
-  if (keys_.size(2) < rows_) {
-    keys_ =
-        at::empty({keys_.size(0), keys_.size(1), round_up(rows_), keys_.size(3)}, keys_.options());
-    values_ = at::empty_like(keys_);
+  if (keys_.size(2) < index.numel()) {
+    const at::Tensor keys = at::empty(
+        {keys_.size(0), keys_.size(1), round_up(index.numel()), keys_.size(3)}, keys_.options());
+    values_ = at::empty_like(keys);
+    keys_ = keys;  // only when there is memory for both
   }
+  rows_ = index.numel();
   // Layer by layer: what is in between stays small.
   for (int64_t layer = 0; rows_ > 0 && layer < keys_.size(0); ++layer) {
     rope.rotate(slab.keys(layer, index), 0, keys(layer));
@@ -141,7 +142,6 @@ void KvBranch::begin(int64_t count) {
   }
 }
 
-// Softmax over the base's scores and the branch's own together. The query heads of one key head
 // Many rows: keys and values are put together once, and the scores never lie in memory as a whole.
 at::Tensor KvBranch::attend_many(int64_t layer, const at::Tensor& keys,
                                  const at::Tensor& values) const {
@@ -156,6 +156,7 @@ at::Tensor KvBranch::attend_many(int64_t layer, const at::Tensor& keys,
       .reshape({pending_, shape_.heads * shape_.head_dim});
 }
 
+// Softmax over the base's scores and the branch's own together. The query heads of one key head
 // are one matrix, so that no key is copied for them.
 at::Tensor KvBranch::attend(int64_t layer, const at::Tensor& q, const at::Tensor& k,
                             const at::Tensor& v) {
@@ -166,11 +167,11 @@ at::Tensor KvBranch::attend(int64_t layer, const at::Tensor& q, const at::Tensor
   rope_.rotate(k.transpose(0, 1), first, keys.narrow(1, tail_, pending_));
   values.narrow(1, tail_, pending_).copy_(v.transpose(0, 1));
   rope_.rotate(q.transpose(0, 1), first, turned_q_);
-  const int64_t group = shape_.heads / shape_.kv_heads;
   if (pending_ >= kManyRows) return attend_many(layer, keys, values);
+  const int64_t group = shape_.heads / shape_.kv_heads;
   const at::Tensor queries = turned_q_.view({shape_.kv_heads, group * pending_, shape_.head_dim});
-  at::Tensor scores = at::bmm(queries, keys.transpose(1, 2));
   const int64_t before = base_rows();
+  at::Tensor scores = at::bmm(queries, keys.transpose(1, 2));
   scores.mul_(1 / std::sqrt(static_cast<double>(shape_.head_dim)));
   if (mask_.defined()) scores.unflatten(1, {group, pending_}).add_(mask_.narrow(1, before, own));
   if (before > 0) {

@@ -46,6 +46,7 @@ class Prefiller {
     Urgency urgency = kBackground;
     Ready ready;
     std::deque<LeavableTarget> targets;  // of the pass that it takes part in
+    bool alone = false;                  // its next pass is shared with nobody
   };
   using Entries = std::deque<Entry>;
   // Spans of these windows are on their way together. A deque keeps its targets where they are when
