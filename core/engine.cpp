@@ -42,9 +42,10 @@ void check_options(const EngineOptions& options) {
     throw Error(ErrorCode::kInvalidArgument,
                 "Device \"" + options.device + "\" is not known; give auto, cpu, cuda or cuda:N");
   }
-  if (!is_one_of(options.dtype, {"auto", "float32", "bfloat16"})) {
+  if (!is_one_of(options.dtype, {"auto", "float32", "bfloat16", "float16"})) {
     throw Error(ErrorCode::kInvalidArgument,
-                "Dtype \"" + options.dtype + "\" is not known; give auto, float32 or bfloat16");
+                "Dtype \"" + options.dtype +
+                    "\" is not known; give auto, float32, bfloat16 or, on CUDA, float16");
   }
   if (options.threads < 0 || options.threads > kMaxThreads) {
     throw Error(ErrorCode::kInvalidArgument, "threads = " + std::to_string(options.threads) +

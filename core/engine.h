@@ -31,7 +31,7 @@ struct EngineOptions {
   // "default", a folder, "random:CONFIG.json[,SEED]" or "fake:..." (core/fake_engine.h)
   std::string model = "default";
   std::string device = "auto";  // "auto", "cpu", "cuda" or "cuda:N"
-  std::string dtype = "auto";   // "float32", "bfloat16" or "auto": what the device does fastest
+  std::string dtype = "auto";   // "float32", "bfloat16", "float16" (CUDA) or "auto": the fastest
   int threads = 0;              // compute threads on the CPU, 0..1024; 0: all cores
 
   friend bool operator==(const EngineOptions&, const EngineOptions&) = default;
@@ -44,7 +44,7 @@ struct ModelInfo {
   std::string name;    // for people
   std::string family;  // "adapter" (our layout) or "fake"
   std::string device;  // as opened: "cpu", "cuda:0"
-  std::string dtype;   // as opened: "float32", "bfloat16"
+  std::string dtype;   // as opened: "float32", "bfloat16", "float16"
   std::string tower;   // one phrase each, for people
   std::string projector;
   std::string llm;
@@ -204,8 +204,9 @@ struct TraceRequest {
   std::string prompt;                       // the user's question, or the whole text when raw
   bool raw_prompt = false;                  // no template; "<image>" marks the picture's place
   int max_new_tokens = 32;                  // 1..ModelInfo::context_tokens
-  int time_runs = 0;  // above 0: tower and projector run that often again, and the tensors tower_ms
-                      // and projector_ms [time_runs] say how long each run took
+  int time_runs = 0;  // above 0: the stages run that often again, and the tensors tower_ms,
+                      // projector_ms and, where all rows go through the model in one piece,
+                      // prefill_ms and decode_ms [time_runs] say how long each run took
 };
 
 class M3_API Engine {

@@ -21,16 +21,6 @@ uint8_t to_byte(double value) {
   return static_cast<uint8_t>(std::lround(std::clamp(value, 0.0, 255.0)));
 }
 
-// The colour as Y, U, V of this colorimetry.
-std::array<uint8_t, 3> to_yuv(const std::array<uint8_t, 3>& rgb, const Colorimetry& color) {
-  const auto [kr, kb] = luma_weights(color.matrix);
-  const double y = kr * rgb[0] + (1 - kr - kb) * rgb[1] + kb * rgb[2];
-  const double u = (rgb[2] - y) / (2 * (1 - kb));
-  const double v = (rgb[0] - y) / (2 * (1 - kr));
-  if (color.full_range) return {to_byte(y), to_byte(u + 128), to_byte(v + 128)};
-  return {to_byte(16 + y * 219 / 255), to_byte(128 + u * 224 / 255), to_byte(128 + v * 224 / 255)};
-}
-
 void copy_rows(const Plane& from, size_t from_x, int from_y, int rows, size_t row_bytes,
                uint8_t* to, size_t to_stride) {
   for (int row = 0; row < rows; ++row) {
@@ -40,6 +30,48 @@ void copy_rows(const Plane& from, size_t from_x, int from_y, int rows, size_t ro
 }
 
 }  // namespace
+
+std::array<uint8_t, 3> rgb_to_yuv(const std::array<uint8_t, 3>& rgb, const Colorimetry& color) {
+  const auto [kr, kb] = luma_weights(color.matrix);
+  const double y = kr * rgb[0] + (1 - kr - kb) * rgb[1] + kb * rgb[2];
+  const double u = (rgb[2] - y) / (2 * (1 - kb));
+  const double v = (rgb[0] - y) / (2 * (1 - kr));
+  if (color.full_range) return {to_byte(y), to_byte(u + 128), to_byte(v + 128)};
+  return {to_byte(16 + y * 219 / 255), to_byte(128 + u * 224 / 255), to_byte(128 + v * 224 / 255)};
+}
+
+PaddedSquare plan_square(const FrameView& frame) {
+  const Crop crop = crop_of(frame);
+  const bool rgb = frame.format == PixelFormat::kRgb;
+  const int whole = rgb ? ~0 : ~1;
+  const int side = (std::max(crop.width_px, crop.height_px) + (rgb ? 0 : 1)) & whole;
+  return {side, ((side - crop.width_px) / 2) & whole, ((side - crop.height_px) / 2) & whole};
+}
+
+FitPlan plan_fit(const PictureFit& fit, int width_px, int height_px) {
+  const int size = fit.size_px;
+  if (fit.kind == PictureFit::Kind::kStretch) return {size, size, 0, 0, 0, 0, size, size};
+  const int64_t edge = fit.shortest_edge_px;
+  const int64_t shorter = std::min(width_px, height_px);
+  const int64_t longer = std::max(width_px, height_px) * edge / shorter;  // rounded down
+  if (longer > kLongestEdge) {
+    throw Error(ErrorCode::kInvalidArgument, "a frame of " + std::to_string(width_px) + "x" +
+                                                 std::to_string(height_px) +
+                                                 " is too long and thin for the model");
+  }
+  const int width = static_cast<int>(width_px <= height_px ? edge : longer);
+  const int height = static_cast<int>(width_px <= height_px ? longer : edge);
+  const auto cut = [size](int side) { return side > size ? (side - size) / 2 : 0; };
+  const auto place = [size](int side) { return side < size ? (size - side + 1) / 2 : 0; };
+  return {width,
+          height,
+          cut(width),
+          cut(height),
+          place(width),
+          place(height),
+          std::min(width, size),
+          std::min(height, size)};
+}
 
 // Planes are padded as they are, before any conversion: a frame of a video keeps its cheap way
 // through the resizer. There the offset is rounded down to even, so that chroma stays in place.
@@ -51,10 +83,7 @@ FrameView PictureFitter::padded(const FrameView& frame, const PictureFit& fit) {
   const Crop crop = crop_of(frame);
   if (crop.width_px == crop.height_px) return frame;
   const bool rgb = frame.format == PixelFormat::kRgb;
-  const int whole = rgb ? ~0 : ~1;  // chroma samples are not split
-  const int side = (std::max(crop.width_px, crop.height_px) + (rgb ? 0 : 1)) & whole;
-  const int x = ((side - crop.width_px) / 2) & whole;
-  const int y = ((side - crop.height_px) / 2) & whole;
+  const auto [side, x, y] = plan_square(frame);
   FrameView square = frame;
   square.width_px = side;
   square.height_px = side;
@@ -71,7 +100,7 @@ FrameView PictureFitter::padded(const FrameView& frame, const PictureFit& fit) {
               static_cast<size_t>(crop.width_px) * 3, data + y * stride + size_t{3} * x, stride);
     return square;
   }
-  const std::array<uint8_t, 3> colour = to_yuv(fit.background, frame.color);
+  const std::array<uint8_t, 3> colour = rgb_to_yuv(fit.background, frame.color);
   std::fill_n(data, pixels, colour[0]);
   copy_rows(frame.planes[0], static_cast<size_t>(crop.x_px), crop.y_px, crop.height_px,
             static_cast<size_t>(crop.width_px), data + y * stride + x, stride);
@@ -104,32 +133,20 @@ void PictureFitter::run(const FrameView& frame, const PictureFit& fit, std::span
   const FrameView view = fit.kind == PictureFit::Kind::kPadded ? padded(frame, fit) : frame;
   check(view);
   const Crop crop = crop_of(view);
-  const int64_t edge = fit.shortest_edge_px;
-  const int64_t shorter = std::min(crop.width_px, crop.height_px);
-  const int64_t longer = std::max(crop.width_px, crop.height_px) * edge / shorter;  // rounded down
-  if (longer > kLongestEdge) {
-    throw Error(ErrorCode::kInvalidArgument, "a frame of " + std::to_string(crop.width_px) + "x" +
-                                                 std::to_string(crop.height_px) +
-                                                 " is too long and thin for the model");
-  }
-  const int width = static_cast<int>(crop.width_px <= crop.height_px ? edge : longer);
-  const int height = static_cast<int>(crop.width_px <= crop.height_px ? longer : edge);
+  const FitPlan plan = plan_fit(fit, crop.width_px, crop.height_px);
   const int size = fit.size_px;
-  if (width == size && height == size) return resizer_.run(view, size, size, out);
-  resized_.resize(size_t{3} * static_cast<size_t>(width) * static_cast<size_t>(height));
-  resizer_.run(view, width, height, resized_);
-  // The middle; a side shorter than the result lies in it with black around.
-  const bool all = width >= size && height >= size;
-  if (!all) std::fill(out.begin(), out.end(), uint8_t{0});
-  const auto cut = [size](int side) { return side > size ? (side - size) / 2 : 0; };
-  const auto place = [size](int side) { return side < size ? (size - side + 1) / 2 : 0; };
-  const Plane resized{resized_.data(), ptrdiff_t{3} * width};
-  copy_rows(resized, size_t{3} * static_cast<size_t>(cut(width)), cut(height),
-            std::min(height, size), size_t{3} * static_cast<size_t>(std::min(width, size)),
-            out.data() + (static_cast<size_t>(place(height)) * static_cast<size_t>(size) +
-                          static_cast<size_t>(place(width))) *
-                             3,
-            size_t{3} * static_cast<size_t>(size));
+  if (plan.width_px == size && plan.height_px == size) return resizer_.run(view, size, size, out);
+  const auto bytes = [](int pixels) { return size_t{3} * static_cast<size_t>(pixels); };
+  resized_.resize(bytes(plan.width_px) * static_cast<size_t>(plan.height_px));
+  resizer_.run(view, plan.width_px, plan.height_px, resized_);
+  if (plan.part_width_px < size || plan.part_height_px < size) {
+    std::fill(out.begin(), out.end(), uint8_t{0});
+  }
+  const Plane resized{resized_.data(), ptrdiff_t{3} * plan.width_px};
+  copy_rows(
+      resized, bytes(plan.cut_x_px), plan.cut_y_px, plan.part_height_px, bytes(plan.part_width_px),
+      out.data() + static_cast<size_t>(plan.place_y_px) * bytes(size) + bytes(plan.place_x_px),
+      bytes(size));
 }
 
 }  // namespace m3

@@ -29,6 +29,33 @@ struct PictureFit {
   std::array<uint8_t, 3> background{};  // RGB, kPadded only
 };
 
+// Where the parts of a frame go: what PictureFitter follows, and what does the same elsewhere.
+struct FitPlan {
+  int width_px;  // that the frame is resized to
+  int height_px;
+  int cut_x_px;  // of the resized frame, where the part that is kept begins
+  int cut_y_px;
+  int place_x_px;  // of the result, where that part goes; black around it
+  int place_y_px;
+  int part_width_px;
+  int part_height_px;
+};
+// For a frame of this size (kPadded: the square's). Throws kInvalidArgument for one so long and
+// thin that its resized form has an edge over 16384.
+M3_API FitPlan plan_fit(const PictureFit& fit, int width_px, int height_px);
+
+// The square around a frame's crop, for kPadded. On YUV all numbers are even, so that chroma
+// samples stay in place.
+struct PaddedSquare {
+  int side_px;
+  int x_px;  // of the crop in it
+  int y_px;
+};
+M3_API PaddedSquare plan_square(const FrameView& frame);
+// The colour as Y, U, V of this colorimetry.
+M3_API std::array<uint8_t, 3> rgb_to_yuv(const std::array<uint8_t, 3>& rgb,
+                                         const Colorimetry& color);
+
 class M3_API PictureFitter {
  public:
   // `out`: packed RGB [size_px, size_px, 3]. Throws what RgbResizer throws, and kInvalidArgument

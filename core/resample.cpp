@@ -22,11 +22,6 @@ double bicubic(double x) {
   return 0.0;
 }
 
-// Pillow's choice since version 13; bytes in between make the order show.
-bool vertical_first(int from_width, int from_height, int to_width, int to_height) {
-  return to_height < from_height && from_height - to_height > 2 * (from_width - to_width);
-}
-
 [[noreturn]] void refuse(const std::string& text) {
   throw Error(ErrorCode::kInvalidArgument, "Resize: " + text);
 }
@@ -68,6 +63,30 @@ void Resampler::Axis::build(int from_size, double box_begin, double box_end, int
           static_cast<int32_t>(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
   }
+}
+
+std::vector<float> Resampler::weights_of(int from, double box_begin, double box_end, int to) {
+  check_size("an axis of", from, to);
+  if (box_begin < 0 || box_begin >= box_end || box_end > from) {
+    refuse("the box does not lie in the source");
+  }
+  Axis axis;
+  axis.build(from, box_begin, box_end, to);
+  std::vector<float> matrix(static_cast<size_t>(from) * static_cast<size_t>(to));
+  for (int row = 0; row < to; ++row) {
+    float* const weights = matrix.data() + static_cast<size_t>(row) * static_cast<size_t>(from);
+    for (int tap = 0; tap < axis.count[row]; ++tap) {
+      weights[axis.first[row] + tap] =
+          static_cast<float>(axis.weights[static_cast<size_t>(row) * axis.taps + tap]) /
+          (1 << kWeightBits);
+    }
+  }
+  return matrix;
+}
+
+// Pillow's choice since version 13; bytes in between make the order show.
+bool Resampler::columns_first(int from_width, int from_height, int to_width, int to_height) {
+  return to_height < from_height && from_height - to_height > 2 * (from_width - to_width);
 }
 
 void Resampler::resize_rows(const Plane& source, int rows, int channels, uint8_t* out) {
@@ -129,7 +148,7 @@ void Resampler::run(const Plane& source, int from_width, int from_height, int ch
     resize_rows(source, from_height, channels, out.data());
   } else if (x_.keeps()) {
     resize_columns(source, to_bytes, out.data());
-  } else if (vertical_first(from_width, from_height, to_width, to_height)) {
+  } else if (columns_first(from_width, from_height, to_width, to_height)) {
     middle_.resize(static_cast<size_t>(to_height) * from_bytes);
     resize_columns(source, from_bytes, middle_.data());
     resize_rows({middle_.data(), from_bytes}, to_height, channels, out.data());

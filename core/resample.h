@@ -35,6 +35,12 @@ class M3_API Resampler {
   void run(const Plane& source, int from_width, int from_height, int channels, const Box& box,
            int to_width, int to_height, std::span<uint8_t> out);
 
+  // The weights of one axis as a matrix [to, from], by row: for what resizes by matrix products.
+  // Throws kInvalidArgument for sizes outside 1..16384 or a box that does not lie in the source.
+  static std::vector<float> weights_of(int from, double box_begin, double box_end, int to);
+  // Which axis run() resizes first when it resizes both.
+  static bool columns_first(int from_width, int from_height, int to_width, int to_height);
+
  private:
   struct Axis {
     int from = 0;

@@ -44,15 +44,17 @@ std::vector<int32_t> WindowLayout::marker_ids(int64_t pts_ns) const {
   return tokenizer_->encode_behind(chat_.marker_text(pts_ns));
 }
 
-std::vector<int32_t> WindowLayout::question_ids(std::string_view question) const {
-  return tokenizer_->encode_behind(chat_.question_text(question));
+std::vector<int32_t> WindowLayout::question_ids(std::string_view question,
+                                                QuestionPlace place) const {
+  return tokenizer_->encode_behind(chat_.question_text(question, place));
 }
 
 FlatWindow WindowLayout::flatten(std::string_view system_prompt,
                                  const std::vector<SpanShape>& spans,
                                  const std::vector<std::string>& questions) const {
   std::vector<std::vector<int32_t>> branches;
-  for (const std::string& question : questions) branches.push_back(question_ids(question));
+  const QuestionPlace place = spans.empty() ? QuestionPlace::kAlone : QuestionPlace::kBehindFrames;
+  for (const std::string& question : questions) branches.push_back(question_ids(question, place));
   return flatten_ids(system_prompt, spans, branches);
 }
 

@@ -54,7 +54,8 @@ class M3_API WindowLayout {
   // Each piece is tokenised by itself, so that its ids depend on nothing around it.
   std::vector<int32_t> prefix_ids(std::string_view system_prompt) const;  // empty: the model's
   std::vector<int32_t> marker_ids(int64_t pts_ns) const;
-  std::vector<int32_t> question_ids(std::string_view question) const;
+  std::vector<int32_t> question_ids(std::string_view question,
+                                    QuestionPlace place = QuestionPlace::kBehindFrames) const;
   bool ends_answer(int32_t id) const noexcept;
   // What stands behind an answer when the conversation goes on: the template's end, else the first
   // of the end ids; nothing where there is none.

@@ -200,8 +200,8 @@ m3::Specs m3::encode_properties() {
       g_param_spec_string("device", "Device", "Where the model runs: auto, cpu, cuda or cuda:N",
                           defaults.engine.device.c_str(), kMutableReady),
       g_param_spec_string("dtype", "Data type",
-                          "What the model computes in: auto (the device's fastest), float32 or "
-                          "bfloat16",
+                          "What the model computes in: auto (the device's fastest), float32, "
+                          "bfloat16 or, on CUDA, float16",
                           defaults.engine.dtype.c_str(), kMutableReady),
       g_param_spec_int("threads", "Threads", "Compute threads on the CPU (0 = all cores)", 0, 1024,
                        defaults.engine.threads, kMutableReady),

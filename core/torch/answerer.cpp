@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/torch/border.h"
+#include "core/torch/unit.h"
 
 namespace m3 {
 namespace {
@@ -74,9 +75,22 @@ void Answerer::run(Pass& pass, Generations& waiting, const char* doing) {
     if (pass.members.empty()) begin(pass, waiting);
     if (pass.rows->run(DecoderPass::Clock::now() + kUnit)) end(pass);
   } catch (...) {
-    const std::string error = text_of_current(doing);
-    for (Member& one : pass.end()) {
-      if (one.generation) close(std::move(one.generation), Finish::kError, error);
+    end_failed(pass, waiting, text_of_current(doing));
+  }
+}
+
+// What is too much for several together may do for each alone, and whoever brings trouble must not
+// end the others' answers.
+void Answerer::end_failed(Pass& pass, Generations& waiting, const std::string& error) {
+  std::vector<Member> members = pass.end();
+  const bool together = members.size() > 1;
+  for (auto one = members.rbegin(); one != members.rend(); ++one) {
+    if (one->generation == nullptr) continue;
+    if (together) {
+      waiting.push_front(std::move(one->generation));
+      ++pass.alone;
+    } else {
+      close(std::move(one->generation), Finish::kError, error);
     }
   }
 }
@@ -84,7 +98,9 @@ void Answerer::run(Pass& pass, Generations& waiting, const char* doing) {
 void Answerer::begin(Pass& pass, Generations& waiting) {
   std::vector<int32_t> ids;
   std::vector<RowGroup> groups;
-  while (!waiting.empty() && pass.members.size() < kMostTogether &&
+  const size_t most = pass.alone > 0 ? 1 : kMostTogether;
+  if (pass.alone > 0) --pass.alone;
+  while (!waiting.empty() && pass.members.size() < most &&
          static_cast<int64_t>(ids.size()) < kMostRows) {
     pass.members.push_back({std::move(waiting.front()), 0});
     waiting.pop_front();

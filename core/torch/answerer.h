@@ -41,6 +41,7 @@ class Answerer {
     std::vector<Member> members;         // none: no pass is under way
     std::deque<LeavableTarget> targets;  // one each, and that of the padding
     std::optional<DecoderPass> rows;
+    size_t alone = 0;  // so many of the next passes carry one member each
 
     // Ends the pass and hands its members out.
     std::vector<Member> end();
@@ -52,6 +53,7 @@ class Answerer {
   void run(Pass& pass, Generations& waiting, const char* doing);
   void begin(Pass& pass, Generations& waiting);
   void end(Pass& pass);
+  void end_failed(Pass& pass, Generations& waiting, const std::string& error);
   void drop_those_over(Pass& pass);
   void drop_those_over(Generations& list);
   void take(std::unique_ptr<Generation> generation, const at::Tensor& logits);

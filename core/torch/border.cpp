@@ -3,16 +3,31 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <functional>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
+#include "core/torch/memory_advice.h"
 
 namespace m3 {
 namespace {
 
 constexpr char kMemoryAdvice[] =
-    "not enough memory; a smaller window, a smaller dtype (bfloat16) or a smaller model needs less";
+    "a smaller window, a smaller dtype (bfloat16) or a smaller model needs less";
+
+thread_local std::function<std::string()> advice_here;
+
+[[noreturn]] void throw_out_of_memory(const std::string& opening) {
+  std::string advice = kMemoryAdvice;
+  try {
+    if (advice_here) advice = advice_here();
+  } catch (...) {
+    // General advice must do.
+  }
+  throw Error(ErrorCode::kOutOfMemory, opening + "not enough memory; " + advice);
+}
 
 // First line only: libtorch's texts go on with hints for its developers.
 std::string first_line(std::string_view text) {
@@ -21,6 +36,8 @@ std::string first_line(std::string_view text) {
 
 }  // namespace
 
+void advise_on_memory(std::function<std::string()> advice) { advice_here = std::move(advice); }
+
 void rethrow_as_error(std::string_view doing) {
   const std::string opening = std::string(doing) + ": ";
   try {
@@ -28,16 +45,16 @@ void rethrow_as_error(std::string_view doing) {
   } catch (const Error&) {
     throw;
   } catch (const c10::OutOfMemoryError&) {
-    throw Error(ErrorCode::kOutOfMemory, opening + kMemoryAdvice);
+    throw_out_of_memory(opening);
   } catch (const c10::Error& error) {
     const std::string text = error.what_without_backtrace();
     // The CPU allocator reports through the general exception.
     if (text.find("can't allocate memory") != std::string::npos) {
-      throw Error(ErrorCode::kOutOfMemory, opening + kMemoryAdvice);
+      throw_out_of_memory(opening);
     }
     throw Error(ErrorCode::kDevice, opening + first_line(text));
   } catch (const std::bad_alloc&) {
-    throw Error(ErrorCode::kOutOfMemory, opening + kMemoryAdvice);
+    throw_out_of_memory(opening);
   } catch (const std::exception& error) {
     throw Error(ErrorCode::kInternal, opening + first_line(error.what()));
   }

@@ -63,16 +63,46 @@ ClipTower::ClipTower(TensorSource& weights, const ClipShape& shape, std::vector<
   }
 }
 
-at::Tensor ClipTower::operator()(const at::Tensor& pixels) const {
-  const int64_t batch = pixels.size(0);
-  std::vector<at::Tensor> states = {norm(embed(pixels), norm_before_)};
-  for (const Layer& layer : layers_) states.push_back(run(layer, states.back(), batch));
-  std::vector<at::Tensor> features;
-  for (const int layer : feature_layers_) {
-    const at::Tensor state = states[static_cast<size_t>(layer)].unflatten(0, {batch, -1});
-    features.push_back(state.narrow(1, 1, state.size(1) - 1));
+// Steps: the patches, then a layer each.
+class ClipTower::Pass final : public TowerPass {
+ public:
+  Pass(const ClipTower& tower, at::Tensor pixels)
+      : tower_(tower), pixels_(std::move(pixels)), features_(tower.feature_layers_.size()) {}
+
+  bool run(Clock::time_point deadline) override {
+    while (next_ <= tower_.layers_.size()) {
+      if (next_ == 0) {
+        x_ = tower_.norm(tower_.embed(pixels_), tower_.norm_before_);
+      } else {
+        x_ = tower_.run(tower_.layers_[next_ - 1], x_, pixels_.size(0));
+      }
+      keep_features();
+      ++next_;
+      if (Clock::now() >= deadline) break;
+    }
+    return next_ > tower_.layers_.size();
   }
-  return at::cat(features, 2);
+
+  at::Tensor features() override { return at::cat(std::exchange(features_, {}), 2); }
+
+ private:
+  void keep_features() {
+    for (size_t i = 0; i < features_.size(); ++i) {
+      if (tower_.feature_layers_[i] != static_cast<int>(next_)) continue;
+      const at::Tensor state = x_.unflatten(0, {pixels_.size(0), -1});
+      features_[i] = state.narrow(1, 1, state.size(1) - 1);
+    }
+  }
+
+  const ClipTower& tower_;
+  const at::Tensor pixels_;
+  at::Tensor x_;  // [B * (1 + cells), hidden]: the hidden state before layer `next_`
+  std::vector<at::Tensor> features_;
+  size_t next_ = 0;
+};
+
+std::unique_ptr<TowerPass> ClipTower::begin(const at::Tensor& pixels) const {
+  return std::make_unique<Pass>(*this, pixels);
 }
 
 // [B * (1 + cells), hidden]. A convolution whose squares do not overlap is a product over them.

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/model/llava_config.h"
@@ -23,7 +24,9 @@ class ClipTower final : public VisionTower {
   ClipTower(TensorSource& weights, const ClipShape& shape, std::vector<int> feature_layers,
             at::Device device, at::ScalarType dtype);
 
-  at::Tensor operator()(const at::Tensor& pixels) const override;
+  std::unique_ptr<TowerPass> begin(const at::Tensor& pixels) const override;
+  // On the CPU one picture is work enough, and its features would not be the same in every batch.
+  int64_t batch() const noexcept override { return places_.is_cpu() ? 1 : kPicturesOnGpu; }
   int64_t parameters() const noexcept override { return parameters_; }
   size_t layers() const noexcept { return layers_.size(); }  // that are run
 
@@ -40,6 +43,7 @@ class ClipTower final : public VisionTower {
     Linear fc1;
     Linear fc2;
   };
+  class Pass;
   at::Tensor embed(const at::Tensor& pixels) const;
   at::Tensor norm(const at::Tensor& x, const Norm& norm) const;
   at::Tensor run(const Layer& layer, const at::Tensor& x, int64_t batch) const;

@@ -13,7 +13,7 @@ namespace m3 {
 GraphTower::GraphTower(const std::string& graph_path, TensorSource& weights,
                        const TowerConfig& config, int size_px, at::Device device,
                        at::ScalarType dtype)
-    : dtype_(dtype) {
+    : on_cpu_(device.is_cpu()), dtype_(dtype) {
   Graph graph = read_graph(graph_path, size_px, config.features, config.grid);
   values_ = graph.values;
   output_ = graph.output;
@@ -83,11 +83,32 @@ at::Tensor GraphTower::cells_of(const at::Tensor& output) {
   return output.permute({0, 2, 3, 1}).flatten(1, 2).contiguous();
 }
 
-at::Tensor GraphTower::operator()(const at::Tensor& pixels) const {
-  std::vector<at::Tensor> values(values_);
-  values[0] = pixels;
-  run(0, steps_.size(), values);
-  return cells_of(values[output_]);
+class GraphTower::Pass final : public TowerPass {
+ public:
+  Pass(const GraphTower& tower, const at::Tensor& pixels) : tower_(tower), values_(tower.values_) {
+    values_[0] = pixels;
+  }
+
+  bool run(Clock::time_point deadline) override {
+    const size_t steps = tower_.steps_.size();
+    while (next_ < steps) {
+      tower_.run(next_, next_ + 1, values_);
+      ++next_;
+      if (Clock::now() >= deadline) break;
+    }
+    return next_ == steps;
+  }
+
+  at::Tensor features() override { return cells_of(std::exchange(values_, {})[tower_.output_]); }
+
+ private:
+  const GraphTower& tower_;
+  std::vector<at::Tensor> values_;
+  size_t next_ = 0;
+};
+
+std::unique_ptr<TowerPass> GraphTower::begin(const at::Tensor& pixels) const {
+  return std::make_unique<Pass>(*this, pixels);
 }
 
 at::Tensor GraphTower::first_half(const at::Tensor& pixels) const {

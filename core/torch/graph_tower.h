@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,10 +26,10 @@ class GraphTower final : public VisionTower {
   GraphTower(const std::string& graph_path, TensorSource& weights, const TowerConfig& config,
              int size_px, at::Device device, at::ScalarType dtype);
 
-  // pixels: [B, 3, size, size], 0..255, channels-last, of the tower's device and dtype -> [B, grid
-  // * grid, features]
-  at::Tensor operator()(const at::Tensor& pixels) const override;
-
+  // pixels: [B, 3, size, size], 0..255, channels-last, of the tower's device and dtype
+  std::unique_ptr<TowerPass> begin(const at::Tensor& pixels) const override;
+  // Convolutions on the CPU are chosen by the batch's size.
+  int64_t batch() const noexcept override { return on_cpu_ ? 1 : kPicturesOnGpu; }
   int64_t parameters() const noexcept override { return parameters_; }
 
   // The same in two halves, cut where the fewest numbers are on their way: what is worth keeping
@@ -40,6 +41,7 @@ class GraphTower final : public VisionTower {
   int64_t kept_numbers() const noexcept { return kept_numbers_; }
 
  private:
+  class Pass;
   struct Step {
     GraphStep what;
     std::optional<Convolution> convolution;
@@ -57,6 +59,7 @@ class GraphTower final : public VisionTower {
     int64_t numbers;
   };
 
+  const bool on_cpu_;
   std::vector<Step> steps_;
   size_t values_ = 0;  // value 0 is the input
   size_t output_ = 0;

@@ -17,6 +17,7 @@ namespace m3 {
 namespace {
 
 constexpr int64_t kSmallestCapacity = 128;  // rows
+constexpr int64_t kManyRows = 16;           // for which libtorch's fused attention is the faster
 
 int64_t round_up(int64_t rows) {
   int64_t capacity = kSmallestCapacity;
@@ -94,12 +95,13 @@ KvBase::KvBase(const LlmShape& shape, at::TensorOptions options)
       values_(at::empty_like(keys_)) {}
 
 void KvBase::fill(const KvSlab& slab, const at::Tensor& index, const Rope& rope) {
-  rows_ = index.numel();
-  if (keys_.size(2) < rows_) {
-    keys_ =
-        at::empty({keys_.size(0), keys_.size(1), round_up(rows_), keys_.size(3)}, keys_.options());
-    values_ = at::empty_like(keys_);
+  if (keys_.size(2) < index.numel()) {
+    const at::Tensor keys = at::empty(
+        {keys_.size(0), keys_.size(1), round_up(index.numel()), keys_.size(3)}, keys_.options());
+    values_ = at::empty_like(keys);
+    keys_ = keys;  // only when there is memory for both
   }
+  rows_ = index.numel();
   // Layer by layer: what is in between stays small.
   for (int64_t layer = 0; rows_ > 0 && layer < keys_.size(0); ++layer) {
     rope.rotate(slab.keys(layer, index), 0, keys(layer));
@@ -134,10 +136,24 @@ void KvBranch::reserve(int64_t tail) {
 void KvBranch::begin(int64_t count) {
   pending_ = count;
   mask_.reset();
-  if (count > 1) mask_ = causal_mask(count, tail_, keys_.options());
+  if (count > 1) mask_ = causal_mask(count, rows(), keys_.options());
   if (!turned_q_.defined() || turned_q_.size(1) != count) {
     turned_q_ = at::empty({shape_.heads, count, shape_.head_dim}, keys_.options());
   }
+}
+
+// Many rows: keys and values are put together once, and the scores never lie in memory as a whole.
+at::Tensor KvBranch::attend_many(int64_t layer, const at::Tensor& keys,
+                                 const at::Tensor& values) const {
+  const auto whole = [&](const at::Tensor& of_base, const at::Tensor& own) {
+    return (base_rows() > 0 ? at::cat({of_base, own}, 1) : own).unsqueeze(0);
+  };
+  const at::Tensor none;
+  return attention(turned_q_.unsqueeze(0), whole(base_rows() > 0 ? base_->keys(layer) : none, keys),
+                   whole(base_rows() > 0 ? base_->values(layer) : none, values), mask_, false)
+      .squeeze(0)
+      .transpose(0, 1)
+      .reshape({pending_, shape_.heads * shape_.head_dim});
 }
 
 // Softmax over the base's scores and the branch's own together. The query heads of one key head
@@ -151,12 +167,13 @@ at::Tensor KvBranch::attend(int64_t layer, const at::Tensor& q, const at::Tensor
   rope_.rotate(k.transpose(0, 1), first, keys.narrow(1, tail_, pending_));
   values.narrow(1, tail_, pending_).copy_(v.transpose(0, 1));
   rope_.rotate(q.transpose(0, 1), first, turned_q_);
+  if (pending_ >= kManyRows) return attend_many(layer, keys, values);
   const int64_t group = shape_.heads / shape_.kv_heads;
   const at::Tensor queries = turned_q_.view({shape_.kv_heads, group * pending_, shape_.head_dim});
+  const int64_t before = base_rows();
   at::Tensor scores = at::bmm(queries, keys.transpose(1, 2));
   scores.mul_(1 / std::sqrt(static_cast<double>(shape_.head_dim)));
-  if (mask_.defined()) scores.unflatten(1, {group, pending_}).add_(mask_);
-  const int64_t before = base_rows();
+  if (mask_.defined()) scores.unflatten(1, {group, pending_}).add_(mask_.narrow(1, before, own));
   if (before > 0) {
     const at::Tensor of_base = at::bmm(queries, base_->keys(layer).transpose(1, 2));
     of_base.mul_(1 / std::sqrt(static_cast<double>(shape_.head_dim)));

@@ -104,6 +104,8 @@ class KvBranch final : public KvTarget {
                     const at::Tensor& v) override;
 
  private:
+  // keys, values: the branch's own [kv_heads, own, head_dim]
+  at::Tensor attend_many(int64_t layer, const at::Tensor& keys, const at::Tensor& values) const;
   int64_t base_rows() const noexcept { return base_ ? base_->rows() : 0; }
 
   const LlmShape shape_;
@@ -111,7 +113,7 @@ class KvBranch final : public KvTarget {
   std::shared_ptr<const KvBase> base_;
   at::Tensor keys_;  // the branch's own: [layers, kv_heads, capacity, head_dim], rotated
   at::Tensor values_;
-  at::Tensor mask_;      // [pending, tail + pending], added to the scores; undefined for one row
+  at::Tensor mask_;      // [pending, rows + pending], added to the scores; undefined for one row
   at::Tensor turned_q_;  // scratch, [heads, pending, head_dim]
   int64_t tail_ = 0;
   int64_t pending_ = 0;

@@ -1,19 +1,14 @@
-// What passes that several share are made of: a KvTarget that may leave while the others go on, how
-// many rows nobody needs fill a pass up, and how long a unit of work on one should take. Threads:
-// used from one thread at a time.
+// What passes that several share are made of: a KvTarget that may leave while the others go on, and
+// how many rows nobody needs fill a pass up. Threads: used from one thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-#include <chrono>
 #include <cstdint>
 
 #include "core/torch/decoder.h"
 
 namespace m3 {
-
-// A unit of work of the engine's thread.
-inline constexpr std::chrono::milliseconds kUnit{40};
 
 // Rows to put behind `rows` others so that passes come in few lengths, one more in eight at most:
 // oneDNN compiles a kernel for each length and keeps a thousand of them, tens of kilobytes each.

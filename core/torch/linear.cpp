@@ -27,7 +27,11 @@ Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, at::Device devi
     : weight_(weight.to(device, dtype).contiguous()),
       bias_(bias.defined() ? bias.to(device, dtype).contiguous() : at::Tensor()),
       parameters_(weight.numel() + (bias.defined() ? bias.numel() : 0)) {
-  if (device.is_cpu() && dtype == at::kFloat && onednn::linear_operators() != nullptr) {
+  if (PanelMatrix::suits(device, dtype)) {
+    panels_.emplace(weight_, bias_);
+    weight_.reset();
+    bias_.reset();
+  } else if (device.is_cpu() && dtype == at::kFloat && onednn::linear_operators() != nullptr) {
     weight_ = onednn::linear_operators()->reorder.call(weight_, kTypicalRows);
     blocked_ = true;
   }
@@ -59,6 +63,7 @@ at::Tensor Linear::updated(const at::Tensor& x, const at::Tensor& y) const {
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
+  if (panels_) return panels_->product(x, {});
   if (!blocked_) {
     const at::Tensor y = at::linear(x, weight_, optional_of(bias_));
     return update_.a.defined() ? updated(x, y) : y;
@@ -68,6 +73,7 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
 }
 
 at::Tensor Linear::add(const at::Tensor& x, const at::Tensor& other) const {
+  if (panels_) return panels_->product(x, other);
   if (!blocked_) {
     const at::Tensor y = at::linear(x, weight_, optional_of(bias_)).add_(other);
     return update_.a.defined() ? updated(x, y) : y;

@@ -1,13 +1,16 @@
-// Linear: y = x W^T + b with weights laid out for the device once, at load. On the CPU oneDNN's
-// blocked layout is used where this libtorch has it: it is faster than the plain one for the few
-// rows that streaming has, and a row's result does not depend on the rows beside it, so cutting and
-// batching work leaves every answer as it is. Threads: immutable; safe from any thread.
+// Linear: y = x W^T + b with weights laid out for the device once, at load. On the CPU that is in
+// panels (panel_matrix.h), or, where those do not suit, in oneDNN's blocked layout. In both a row's
+// result does not depend on the rows beside it, so cutting and batching work leaves every answer as
+// it is. Threads: immutable; safe from any thread.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
+
+#include "core/torch/panel_matrix.h"
 
 namespace m3 {
 
@@ -22,7 +25,8 @@ struct LowRank {
 class Linear {
  public:
   Linear() = default;
-  // weight: [out, in]; bias: [out] or undefined. Both are taken to `device` and `dtype`.
+  // weight: [out, in]; bias: [out] or undefined. Both are taken to `device` and `dtype`. Not for
+  // what learns: no gradients flow through it.
   Linear(const at::Tensor& weight, const at::Tensor& bias, at::Device device, at::ScalarType dtype);
   // The same in the plain layout: gradients flow through it, to `x`, to the update's tensors
   // (leaves of any dtype, on `device`) and to weight and bias where they want them. An update
@@ -40,7 +44,8 @@ class Linear {
  private:
   at::Tensor updated(const at::Tensor& x, const at::Tensor& y) const;
 
-  at::Tensor weight_;  // [out, in], plain or in oneDNN's blocked layout
+  std::optional<PanelMatrix> panels_;  // then weight_ and bias_ are undefined
+  at::Tensor weight_;                  // [out, in], plain or in oneDNN's blocked layout
   at::Tensor bias_;
   bool blocked_ = false;
   LowRank update_;  // a undefined: none

@@ -46,7 +46,8 @@ void check_weights_fit(const std::string& model, int64_t numbers, int64_t at_onc
   const int64_t free = free_bytes_of(device);
   const auto needed_in = [&](at::ScalarType type) {
     return numbers * static_cast<int64_t>(c10::elementSize(type)) +
-           (device.is_cpu() ? at_once * static_cast<int64_t>(sizeof(float)) : 0);
+           (device.is_cpu() ? at_once * static_cast<int64_t>(sizeof(float) + c10::elementSize(type))
+                            : 0);
   };
   if (free == 0 || needed_in(dtype) <= free) return;
   const int64_t halved = needed_in(at::kBFloat16);
@@ -60,6 +61,20 @@ void check_weights_fit(const std::string& model, int64_t numbers, int64_t at_onc
                                            advice);
 }
 
+std::string memory_advice(int64_t visual_tokens, int64_t kv_bytes_per_token, at::Device device,
+                          at::ScalarType dtype) {
+  // At most half of what did not do, and no more than there is room for now.
+  int64_t fits = visual_tokens / 2;
+  const int64_t free = free_bytes_of(device);
+  if (free > 0) fits = std::min(fits, free / (2 * kv_bytes_per_token) - kRoomForText);
+  std::string advice;
+  if (fits > 0) advice = "window-tokens=" + std::to_string(fits);
+  if (c10::elementSize(dtype) > 2)
+    advice += advice.empty() ? "dtype=bfloat16" : " or dtype=bfloat16";
+  if (advice.empty()) return "a smaller model or a machine with more memory is needed";
+  return "give " + advice + ", which fits";
+}
+
 void check_window_fits(int64_t visual_tokens, int64_t kv_bytes_per_token, int64_t context,
                        at::Device device, at::ScalarType dtype) {
   const int64_t free = free_bytes_of(device);
@@ -71,7 +86,7 @@ void check_window_fits(int64_t visual_tokens, int64_t kv_bytes_per_token, int64_
   std::string advice = "take a smaller model or a machine with more memory";
   if (fits > 0) {
     advice = "window-tokens=" + std::to_string(fits) + " fits";
-  } else if (dtype != at::kBFloat16) {
+  } else if (c10::elementSize(dtype) > 2) {
     advice = "give dtype bfloat16, which needs half of that";
   }
   throw Error(ErrorCode::kOutOfMemory,

@@ -10,7 +10,7 @@
 namespace m3 {
 void Prefiller::start(StreamWindow& window, Urgency urgency, Ready ready) {
   const std::scoped_lock lock(mutex_);
-  waiting_[urgency].push_back({&window, urgency, std::move(ready), {}});
+  waiting_[urgency].push_back({&window, urgency, std::move(ready), {}, false});
   post(urgency);
 }
 
@@ -84,10 +84,12 @@ void Prefiller::fill(Pass& pass) {
     pass.entries.push_back(std::move(waiting.front()));
     waiting.pop_front();
     Entry& entry = pass.entries.back();
+    const bool alone = std::exchange(entry.alone, false);
     const size_t before = groups.size();
     total += entry.window->begin_pass(share, rows, groups);
     for (size_t i = before; i < groups.size(); ++i)
       groups[i].target = &entry.targets.emplace_back(*groups[i].target);
+    if (alone || (!waiting.empty() && waiting.front().alone)) break;
   }
   if (const int64_t padding = padding_of(total); padding > 0) {
     rows.push_back(at::zeros({padding, rows.front().size(1)}, rows.front().options()));
@@ -116,10 +118,21 @@ void Prefiller::run(Urgency urgency) {
         passes_.erase(pass);
       }
     } catch (...) {
-      // None of those who share the pass has anything of it.
-      error = std::current_exception();
-      for (Entry& entry : pass->entries) entry.window->abandon_pass();
-      over = std::move(pass->entries);
+      // None of those who share the pass has anything of it. What is too much for several together
+      // may do for each alone, and who brings trouble must not take it to the others.
+      for (Entry& entry : pass->entries) {
+        entry.window->abandon_pass();
+        entry.targets.clear();
+      }
+      if (pass->entries.size() > 1) {
+        for (auto entry = pass->entries.rbegin(); entry != pass->entries.rend(); ++entry) {
+          entry->alone = true;
+          waiting_[entry->urgency].push_front(std::move(*entry));
+        }
+      } else {
+        error = std::current_exception();
+        over = std::move(pass->entries);
+      }
       passes_.erase(pass);
     }
     post_rest();

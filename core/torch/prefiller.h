@@ -18,6 +18,7 @@
 #include "core/torch/model.h"
 #include "core/torch/scheduler.h"
 #include "core/torch/stream_window.h"
+#include "core/torch/unit.h"
 
 namespace m3 {
 
@@ -45,6 +46,7 @@ class Prefiller {
     Urgency urgency = kBackground;
     Ready ready;
     std::deque<LeavableTarget> targets;  // of the pass that it takes part in
+    bool alone = false;                  // its next pass is shared with nobody
   };
   using Entries = std::deque<Entry>;
   // Spans of these windows are on their way together. A deque keeps its targets where they are when

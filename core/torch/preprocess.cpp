@@ -41,18 +41,22 @@ void Preprocessor::recycle(PictureBytes bytes) {
   buffers_.push_back(std::move(bytes));
 }
 
-at::Tensor to_pixels(std::span<const PictureBytes> pictures, int64_t size_px, at::Device device,
-                     at::ScalarType dtype, const std::optional<PixelScale>& scale) {
+at::Tensor picture_of(const PictureBytes& bytes, int64_t size_px) {
+  // Never written to: from_blob has no form for constant memory.
+  auto* data = const_cast<uint8_t*>(bytes.data());
+  return at::from_blob(data, {size_px, size_px, 3}, at::TensorOptions().dtype(at::kByte))
+      .permute({2, 0, 1});
+}
+
+at::Tensor to_pixels(std::span<const at::Tensor> pictures, at::Device device, at::ScalarType dtype,
+                     const std::optional<PixelScale>& scale) {
+  const at::Tensor& first = pictures.front();
   at::Tensor pixels =
-      at::empty({static_cast<int64_t>(pictures.size()), 3, size_px, size_px},
+      at::empty({static_cast<int64_t>(pictures.size()), 3, first.size(1), first.size(2)},
                 at::TensorOptions().device(device).dtype(scale ? at::kFloat : dtype),
                 at::MemoryFormat::ChannelsLast);
   for (size_t i = 0; i < pictures.size(); ++i) {
-    // Never written to: from_blob has no form for constant memory.
-    auto* data = const_cast<uint8_t*>(pictures[i].data());
-    pixels[static_cast<int64_t>(i)].copy_(
-        at::from_blob(data, {size_px, size_px, 3}, at::TensorOptions().dtype(at::kByte))
-            .permute({2, 0, 1}));
+    pixels[static_cast<int64_t>(i)].copy_(pictures[i]);
   }
   if (!scale) return pixels;
   const auto channels = [&](const std::array<double, 3>& values) {

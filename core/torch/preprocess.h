@@ -37,9 +37,12 @@ class Preprocessor {
       fitters_;  // guarded by mutex_; one for each thread that is in run()
 };
 
-// [B] pictures -> [B, 3, size, size], channels-last: the bytes as they are, 0..255, or with `scale`
-// as it says, computed in float32.
-at::Tensor to_pixels(std::span<const PictureBytes> pictures, int64_t size_px, at::Device device,
-                     at::ScalarType dtype, const std::optional<PixelScale>& scale = {});
+// The bytes as a tensor [3, size, size], borrowed.
+at::Tensor picture_of(const PictureBytes& bytes, int64_t size_px);
+
+// [B] pictures, uint8 [3, size, size] on any device -> [B, 3, size, size], channels-last: the bytes
+// as they are, 0..255, or with `scale` as it says, computed in float32.
+at::Tensor to_pixels(std::span<const at::Tensor> pictures, at::Device device, at::ScalarType dtype,
+                     const std::optional<PixelScale>& scale = {});
 
 }  // namespace m3

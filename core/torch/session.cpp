@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/torch/border.h"
+#include "core/torch/unit.h"
 
 namespace m3 {
 

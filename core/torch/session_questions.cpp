@@ -6,10 +6,18 @@
 #include "core/torch/session.h"
 
 namespace m3 {
+namespace {
+
+QuestionPlace place_behind(const WindowSummary& window) {
+  return window.frames == 0 ? QuestionPlace::kAlone : QuestionPlace::kBehindFrames;
+}
+
+}  // namespace
 
 void TorchSession::start_answer(const std::shared_ptr<Ticket>& ticket) {
   const WindowSummary window = window_.summary();
-  std::vector<int32_t> prompt = model_.layout.question_ids(ticket->question.text);
+  std::vector<int32_t> prompt =
+      model_.layout.question_ids(ticket->question.text, place_behind(window));
   const int room = room_behind(window, window.positions, prompt.size());
   std::unique_ptr<KvBranch> branch = answerer_.take_branch();
   branch->start(window_.base(), static_cast<int64_t>(prompt.size()) +
@@ -33,7 +41,9 @@ void TorchSession::start_in_conversation(const std::shared_ptr<Ticket>& ticket) 
     conversation->window = window_.summary();
     conversation->unread.clear();
   }
-  const std::vector<int32_t> question = model_.layout.question_ids(ticket->question.text);
+  const std::vector<int32_t> question = model_.layout.question_ids(
+      ticket->question.text,
+      conversation->branch ? QuestionPlace::kBehindAnswer : place_behind(conversation->window));
   prompt.insert(prompt.end(), question.begin(), question.end());
   const int64_t rows =
       conversation->branch ? conversation->branch->rows() : conversation->window.positions;
@@ -43,8 +53,9 @@ void TorchSession::start_in_conversation(const std::shared_ptr<Ticket>& ticket) 
   if (conversation->branch) {
     conversation->branch->reserve(tail);
   } else {
-    conversation->branch = answerer_.take_branch();
-    conversation->branch->start(window_.base(), tail);
+    std::unique_ptr<KvBranch> branch = answerer_.take_branch();
+    branch->start(window_.base(), tail);
+    conversation->branch = std::move(branch);
   }
   generate(ticket, std::move(prompt), std::move(conversation->branch), conversation->window,
            conversation);

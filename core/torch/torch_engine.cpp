@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
+#include <atomic>
 #include <functional>
 #include <future>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "core/torch/answerer.h"
 #include "core/torch/border.h"
 #include "core/torch/encoder.h"
+#include "core/torch/memory_advice.h"
 #include "core/torch/memory_check.h"
 #include "core/torch/memory_pool.h"
 #include "core/torch/model.h"
@@ -46,6 +48,10 @@ class Core {
       prefiller_ = std::make_unique<Prefiller>(*model_, scheduler_);
       answerer_ = std::make_unique<Answerer>(*model_, scheduler_);
       encoder_ = std::make_unique<FrameEncoder>(*model_, scheduler_);
+      advise_on_memory([this] {
+        return memory_advice(widest_window_, model_->info.kv_bytes_per_token, model_->device,
+                             model_->dtype);
+      });
       release_pooled_memory();  // what a load needs for a moment is more than ever after
     });
   }
@@ -66,6 +72,13 @@ class Core {
     done->get_future().get();
   }
 
+  // A session's window, in visual tokens.
+  void note_window(int64_t visual_tokens) {
+    int64_t widest = widest_window_;
+    while (widest < visual_tokens && !widest_window_.compare_exchange_weak(widest, visual_tokens)) {
+    }
+  }
+
   const Model& model() const { return *model_; }
   Prefiller& prefiller() { return *prefiller_; }
   Answerer& answerer() { return *answerer_; }
@@ -73,6 +86,7 @@ class Core {
   Scheduler& scheduler() { return scheduler_; }
 
  private:
+  std::atomic<int64_t> widest_window_ = 0;
   std::unique_ptr<const Model> model_;
   std::unique_ptr<Prefiller> prefiller_;
   std::unique_ptr<Answerer> answerer_;
@@ -96,8 +110,10 @@ class TorchEngine final : public Engine {
       const Model& model = core_->model();
       const ModelInfo& info = model.info;
       const int usual = info.trained_visual_tokens > 0 ? info.trained_visual_tokens : 1024;
-      check_window_fits(options.window_tokens > 0 ? options.window_tokens : usual,
-                        info.kv_bytes_per_token, info.context_tokens, model.device, model.dtype);
+      const int window = options.window_tokens > 0 ? options.window_tokens : usual;
+      check_window_fits(window, info.kv_bytes_per_token, info.context_tokens, model.device,
+                        model.dtype);
+      core_->note_window(window);
       const c10::InferenceMode inference;
       return std::make_unique<TorchSession>(core_, core_->model(), core_->scheduler(),
                                             core_->prefiller(), core_->answerer(), options);

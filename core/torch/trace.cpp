@@ -1,5 +1,6 @@
 #include "core/torch/trace.h"
 
+#include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
 
@@ -38,7 +39,8 @@ at::Tensor pixels_of(const Model& model, const TraceRequest& request) {
   if (!request.pixel_values) {
     Preprocessor preprocessor(model.fit);
     const PictureBytes bytes = preprocessor.run(*request.picture);
-    return to_pixels({&bytes, 1}, size, model.device, model.dtype, model.pixels);
+    const at::Tensor picture = picture_of(bytes, size);
+    return to_pixels({&picture, 1}, model.device, model.dtype, model.pixels);
   }
   const TraceTensor& given = *request.pixel_values;
   if (given.shape != std::vector<int64_t>{1, 3, size, size} ||
@@ -103,19 +105,26 @@ class Run {
 
   // Rows that see everything before them. Returns the logits of all rows so far.
   at::Tensor branch(const at::Tensor& rows) {
-    const auto base = std::make_shared<KvBase>(decoder_.shape(), decoder_.options());
-    base->fill(window_, window_.index_of(rows_), decoder_.rope());
-    branch_.start(base, most_rows_);
-    continue_branch(rows);
+    begin_branch(rows);
     return decoder_.logits(at::cat(hidden_));
   }
-
+  // The same with the last row's logits only.
+  at::Tensor last_of_branch(const at::Tensor& rows) {
+    begin_branch(rows);
+    return decoder_.logits(hidden_.back().narrow(0, rows.size(0) - 1, 1));
+  }
   at::Tensor next(int32_t id) {
     continue_branch(decoder_.embed({&id, 1}));
     return decoder_.logits(hidden_.back());
   }
 
  private:
+  void begin_branch(const at::Tensor& rows) {
+    const auto base = std::make_shared<KvBase>(decoder_.shape(), decoder_.options());
+    base->fill(window_, window_.index_of(rows_), decoder_.rope());
+    branch_.start(base, most_rows_);
+    continue_branch(rows);
+  }
   void continue_branch(const at::Tensor& rows) {
     branch_.begin(rows.size(0));
     pass(rows, branch_);
@@ -135,6 +144,27 @@ class Run {
   const int64_t most_rows_;
   std::vector<at::Tensor> hidden_;
 };
+
+// Prefill of these rows and decode steps behind them, as a session's questions take them.
+void add_llm_times(const Model& model, const at::Tensor& rows, int runs,
+                   std::vector<TraceTensor>& trace) {
+  const int64_t most_rows = rows.size(0) + runs;
+  if (most_rows > model.decoder.shape().context) {
+    throw Error(ErrorCode::kInvalidArgument, "timing " + std::to_string(most_rows) +
+                                                 " rows: the model's context has " +
+                                                 std::to_string(model.decoder.shape().context));
+  }
+  std::optional<Run> run;
+  // Reading the numbers back waits for the device.
+  trace.push_back(times("prefill_ms", runs, [&] {
+    run.emplace(model, most_rows);
+    run->last_of_branch(rows).argmax(-1).item<int64_t>();
+  }));
+  int32_t id = 0;
+  trace.push_back(times("decode_ms", runs, [&] {
+    id = static_cast<int32_t>(run->next(id).argmax(-1).item<int64_t>());
+  }));
+}
 
 }  // namespace
 
@@ -178,6 +208,8 @@ std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& reque
   const int64_t context = decoder.shape().context;
   Run run(model, context);
   at::Tensor logits;
+  const QuestionPlace place = has_picture ? QuestionPlace::kBehindFrames : QuestionPlace::kAlone;
+  at::Tensor all_rows;  // where they go through the model in one piece
   if (request.raw_prompt) {
     const std::string_view prompt = request.prompt;
     const size_t mark = prompt.find(kPictureMark);
@@ -197,15 +229,17 @@ std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& reque
       rows = text_rows(before);
     }
     if (rows.size(0) == 0) throw Error(ErrorCode::kInvalidArgument, "the raw prompt is empty");
+    all_rows = rows;
     logits = run.branch(rows);
   } else if (layout.attention() == Attention::kCausal) {
     at::Tensor rows = text_rows(layout.prefix_ids({}));
     if (has_picture) rows = at::cat({rows, with_picture(layout.marker_ids(kNoTime))});
-    logits = run.branch(at::cat({rows, text_rows(layout.question_ids(request.prompt))}));
+    all_rows = at::cat({rows, text_rows(layout.question_ids(request.prompt, place))});
+    logits = run.branch(all_rows);
   } else {
     run.part_of_window(text_rows(layout.prefix_ids({})));
     if (has_picture) run.part_of_window(with_picture(layout.marker_ids(kNoTime)));
-    logits = run.branch(text_rows(layout.question_ids(request.prompt)));
+    logits = run.branch(text_rows(layout.question_ids(request.prompt, place)));
   }
   trace.push_back(id_tensor("input_ids", ids));
   trace.push_back(float_tensor("logits", logits));
@@ -225,6 +259,9 @@ std::vector<TraceTensor> run_trace(const Model& model, const TraceRequest& reque
     last = run.next(id);
   }
   trace.push_back(id_tensor("generated_ids", generated));
+  if (request.time_runs > 0 && all_rows.defined()) {
+    add_llm_times(model, all_rows, request.time_runs, trace);
+  }
   return trace;
 }
 

@@ -54,6 +54,28 @@ TEST(WindowLayout, APrefixTakesAnotherSystemPrompt) {
   EXPECT_EQ(layout().prefix_ids(""), layout().prefix_ids("Answer questions about what you see."));
 }
 
+TEST(WindowLayout, AQuestionsTextDependsOnWhatStandsBeforeIt) {
+  ChatTemplate texts = chat();
+  texts.question = "\n{question}?";
+  const auto tokenizer = make_byte_tokenizer({"<|im_start|>", "<|im_end|>"});
+  const auto ids = [&](QuestionPlace place) {
+    return WindowLayout(texts, tokenizer, Attention::kCausal).question_ids("a", place);
+  };
+  EXPECT_EQ(ids(QuestionPlace::kAlone), ids_of("\na?"));
+  EXPECT_EQ(ids(QuestionPlace::kBehindAnswer), ids_of("\na?"));
+  texts.question_alone = "{question}!";
+  texts.question_again = "USER: {question}";
+  EXPECT_EQ(ids(QuestionPlace::kBehindFrames), ids_of("\na?"));
+  EXPECT_EQ(ids(QuestionPlace::kAlone), ids_of("a!"));
+  EXPECT_EQ(ids(QuestionPlace::kBehindAnswer), ids_of("USER: a"));
+  const WindowLayout layout(texts, tokenizer, Attention::kCausal);
+  const auto last = [&](const std::vector<SpanShape>& spans) {
+    return layout.flatten("", spans, {"a"}).ids.back();
+  };
+  EXPECT_EQ(last({}), '!');
+  EXPECT_EQ(last({{kNoTime, 1}}), '?');
+}
+
 TEST(WindowLayout, AnAnswerEndsAtTheTemplatesEnd) { EXPECT_TRUE(layout().ends_answer(kImEnd)); }
 
 TEST(WindowLayout, RefusesAnEndThatIsNoToken) {

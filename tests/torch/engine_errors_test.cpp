@@ -82,7 +82,9 @@ TEST(OpeningAModel, TellsWhichDeviceOrDtypeItCannotUse) {
   expect_says(refusal(kRandomTiny, "cuda:x"), ErrorCode::kInvalidArgument, "\"cuda:x\"");
   expect_says(refusal(kRandomTiny, "cuda:99"), ErrorCode::kNotFound, "Device \"cuda:99\"");
   expect_says(refusal(kRandomTiny, "cpu", "float8"), ErrorCode::kInvalidArgument,
-              "Dtype \"float8\" is not known; give auto, float32 or bfloat16");
+              "Dtype \"float8\" is not known; give auto, float32, bfloat16 or, on CUDA, float16");
+  expect_says(refusal(kRandomTiny, "cpu", "float16"), ErrorCode::kInvalidArgument,
+              "Dtype \"float16\" is for CUDA only");
 }
 
 TEST(OpeningAModel, TellsWhatIsWrongWithARandomName) {

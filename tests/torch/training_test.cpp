@@ -359,6 +359,15 @@ TEST_F(TrainingTest, WhatDoesNotFitIsOneClearError) {
   EXPECT_EQ(test::error_of([&] { model->look_at(0); }).code(), ErrorCode::kCorrupt);
 }
 
+TEST_F(TrainingTest, Float16IsRefused) {
+  TrainerOptions options = options_for(path_, true);
+  options.dtype = "float16";
+  const Error error =
+      test::error_of([&] { TorchTrainer(options, pictures_, ProgressFn(), std::stop_token()); });
+  EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+  EXPECT_NE(std::string(error.what()).find("not for training"), std::string::npos) << error.what();
+}
+
 TEST_F(TrainingTest, AStateOfAnotherModelIsRefused) {
   const std::string state = out_.path() + "/state.safetensors";
   trainer(true)->save(state, {});

@@ -41,7 +41,8 @@ at::Tensor PictureFeatures::seen(size_t picture) {
   PictureBytes bytes(size_t{3} * static_cast<size_t>(fit_.size_px) *
                      static_cast<size_t>(fit_.size_px));
   fitter_.run(frame, fit_, bytes);
-  const at::Tensor pixels = to_pixels({&bytes, 1}, fit_.size_px, device_, at::kFloat);
+  const at::Tensor resized = picture_of(bytes, fit_.size_px);
+  const at::Tensor pixels = to_pixels({&resized, 1}, device_, at::kFloat);
   return tower_->first_half(pixels).to(at::kCPU, at::kHalf);
 }
 

@@ -58,6 +58,11 @@ TrainingModel load_training_model(const TrainerOptions& options, const ProgressF
     if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "loading the model was stopped");
     if (progress) progress(fraction, what);
   };
+  if (options.dtype == "float16") {
+    throw Error(ErrorCode::kInvalidArgument,
+                "Dtype \"float16\" is not for training, where small gradients would become zero; "
+                "give auto, float32 or bfloat16");
+  }
   report(0, "reading files");
   const ModelConfig config = config_of(options);
   const at::Device device = open_device(options.device);
