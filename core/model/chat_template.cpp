@@ -30,8 +30,11 @@ std::string ChatTemplate::marker_text(int64_t pts_ns) const {
   return filled(marker_video, "{second}", std::to_string(pts_ns / kNanosecondsPerSecond));
 }
 
-std::string ChatTemplate::question_text(std::string_view text) const {
-  return filled(question, "{question}", text);
+std::string ChatTemplate::question_text(std::string_view text, QuestionPlace place) const {
+  const std::string& own = place == QuestionPlace::kAlone          ? question_alone
+                           : place == QuestionPlace::kBehindAnswer ? question_again
+                                                                   : question;
+  return filled(own.empty() ? question : own, "{question}", text);
 }
 
 }  // namespace m3
