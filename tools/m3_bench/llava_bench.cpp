@@ -145,8 +145,8 @@ void bench_llava(const Bench& bench) {
   const ModelInfo& info = bench.engine->info();
   if (info.family != "llava") {
     throw Error(ErrorCode::kInvalidArgument,
-                "m3-bench llava: model " + bench.options.engine.model +
-                    " is no LLaVA model in Hugging Face's layout, so there is nothing to compare");
+                bench.options.engine.model +
+                    " is no LLaVA model in Hugging Face's layout: llava has nothing to measure");
   }
   const LlavaConfig config = read_llava_config(config_path(bench.options.engine.model));
   PairedRun pairs(bench, config);
