@@ -110,7 +110,7 @@ class PairedRun {
     }
     bench_.show(figure);
     if (!paired.theirs.empty())
-      bench_.show({name + "_transformers", median(paired.theirs), "ms", std::nullopt, ""});
+      bench_.show({name + "_peer", median(paired.theirs), "ms", std::nullopt, ""});
   }
 
  private:
