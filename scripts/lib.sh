@@ -67,7 +67,7 @@ configure() {
 
 # Options of the build in build/.
 # shellcheck disable=SC2034
-build_options=(-Dtorch=enabled -Dopencv=enabled -Dsentencepiece=enabled -Dplugins=enabled -Ddrawing=enabled -Dtools=enabled -Dtests=enabled "-Dtorch_python=$(venv requirements)/bin/python")
+build_options=(-Dtorch=enabled -Dopencv=enabled -Dsentencepiece=enabled -Dutf8proc=enabled -Dplugins=enabled -Ddrawing=enabled -Dtools=enabled -Dtests=enabled "-Dtorch_python=$(venv requirements)/bin/python")
 
 # run_tests FOLDER ARGS... : runs a build's tests, prints what failed and the closing line; 1 when a test failed.
 run_tests() {

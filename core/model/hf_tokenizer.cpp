@@ -13,6 +13,7 @@
 #include "core/model/bpe_merges.h"
 #include "core/model/byte_alphabet.h"
 #include "core/model/in_quotes.h"
+#include "core/model/nfc.h"
 #include "core/model/special_tokens.h"
 #include "core/model/word_pattern.h"
 
@@ -186,7 +187,7 @@ class HfTokenizer final : public Tokenizer {
 
   // A text between added tokens.
   void encode_part(std::string_view part, bool is_first, std::vector<int32_t>& ids) const {
-    std::string text(part);
+    std::string text = data_.composes ? to_nfc(part) : std::string(part);
     for (const auto& [from, to] : data_.normalizer) {
       if (from.empty()) {
         text.insert(0, to);

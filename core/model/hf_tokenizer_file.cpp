@@ -59,7 +59,10 @@ void read_normalizer(JsonObject& root, const std::string& path, Data& data) {
       std::string from = pattern.text("String");
       if (from.empty()) pattern.fail("String", "must not be empty");
       data.normalizer.push_back({std::move(from), step.text("content")});
-    } else if (type != "NFC") {  // text is nearly always in this form as it comes
+    } else if (type == "NFC") {
+      if (!data.normalizer.empty()) refuse(path, "the normalizer \"NFC\" behind another one");
+      data.composes = true;
+    } else {
       refuse(path, "the normalizer " + in_quotes(type));
     }
   }

@@ -42,6 +42,7 @@ struct HfTokenizerData {
   std::vector<Replacement> normalizer;
   std::vector<Cut> cuts;
   Prefix metaspace = Prefix::kNever;
+  bool composes = false;          // text is brought to normal form C before the normalizer
   bool uses_metaspace = false;    // spaces become "▁" after the normalizer
   bool splits_metaspace = false;  // words begin at each "▁"
   bool byte_level = false;        // words are turned into the byte-level alphabet

@@ -1,4 +1,5 @@
 // A LLaVA model in Hugging Face's layout: config.json, safetensors and tokenizer files in a folder.
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -86,7 +87,9 @@ std::unique_ptr<Model> load_llava_model(const LoadRequest& request) {
   Sources sources = request.random_seed ? make_random(config_path, *request.random_seed)
                                         : open_files(config, config_path);
   check_vocabulary(*sources.tokenizer, config.llm, config_path);
-  WindowLayout layout(llava_chat(*sources.tokenizer), sources.tokenizer, Attention::kCausal,
+  const std::optional<FoundChat> chat =
+      request.random_seed ? std::nullopt : find_chat(config.folder);
+  WindowLayout layout(llava_chat(*sources.tokenizer, chat), sources.tokenizer, Attention::kCausal,
                       request.random_seed ? std::vector<int32_t>{} : config.end_ids);
   request.report(0.05, "vision tower");
   auto tower = std::make_unique<ClipTower>(*sources.tensors, config.tower, config.feature_layers,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/model/nfc.h"
 #include "tests/support/error_of.h"
 #include "tests/support/temporary_folder.h"
 
@@ -112,6 +113,28 @@ TEST_F(HfTokenizer, EveryFaultNamesTheFile) {
   data["pre_tokenizer"] = {
       {"type", "Split"}, {"pattern", {{"Regex", "("}}}, {"behavior", "Isolated"}};
   expect(data, "regular expression", ErrorCode::kCorrupt);
+  data = small();
+  data["normalizer"] = json::parse(R"({"type": "Sequence", "normalizers": [
+      {"type": "Prepend", "prepend": "a"}, {"type": "NFC"}]})");
+  expect(data, "NFC", ErrorCode::kUnsupported);
+}
+
+TEST(Nfc, ComposesWhatCanBeComposedAndLeavesTheRest) {
+  EXPECT_EQ(to_nfc("plain"), "plain");
+  if (!has_nfc()) GTEST_SKIP() << "this build has no utf8proc";
+  EXPECT_EQ(to_nfc("e\u0301 \u1112\u1161\u11ab \u212b \U0001f642"),
+            "\u00e9 \ud55c \u00c5 \U0001f642");
+  EXPECT_EQ(to_nfc("q\u0307\u0323"), "q\u0323\u0307") << "marks in their order";
+  EXPECT_EQ(to_nfc("\ufb01"), "\ufb01") << "ligatures stay";
+}
+
+TEST_F(HfTokenizer, ComposesTextWhereTheFileSaysSo) {
+  if (!has_nfc()) GTEST_SKIP() << "this build has no utf8proc";
+  json data = small();
+  data["model"]["vocab"]["\u00e9"] = 40;
+  EXPECT_NE(open(data)->encode("e\u0301"), (std::vector<int32_t>{40}));
+  data["normalizer"] = {{"type", "NFC"}};
+  EXPECT_EQ(open(data)->encode("e\u0301"), (std::vector<int32_t>{40}));
 }
 
 TEST_F(HfTokenizer, APatternThatNeverEndsIsGivenUp) {

@@ -182,5 +182,39 @@ TEST(LlavaChat, FollowsTheTokenizersSpecialTokens) {
             "<|eot_id|>");
 }
 
+TEST(LlavaChat, AQuestionOpensAsItsPlaceWants) {
+  const ChatTemplate vicuna = llava_chat(*make_byte_tokenizer({"</s>"}));
+  EXPECT_EQ(vicuna.question_text("Who?"), "\nWho? ASSISTANT:");
+  EXPECT_EQ(vicuna.question_text("Who?", QuestionPlace::kAlone), "Who? ASSISTANT:");
+  EXPECT_EQ(vicuna.question_text("Who?", QuestionPlace::kBehindAnswer), "USER: Who? ASSISTANT:");
+  const ChatTemplate chat_ml = llava_chat(*make_byte_tokenizer({"<|im_start|>", "<|im_end|>"}));
+  EXPECT_EQ(chat_ml.question_text("Who?", QuestionPlace::kBehindAnswer),
+            "\n<|im_start|>user\nWho?<|im_end|>\n<|im_start|>assistant\n");
+}
+
+TEST(LlavaChat, RecognisesTheTemplateOfAFolder) {
+  const auto all = make_byte_tokenizer({"<|im_start|>", "<|im_end|>", "</s>"});
+  const test::TemporaryFolder folder;
+  EXPECT_FALSE(find_chat(folder.path()).has_value());
+  folder.write("tokenizer_config.json", R"({"chat_template": [
+      {"name": "tool_use", "template": "<|im_start|>x<|im_end|>"},
+      {"name": "default", "template": "{{ role.upper() + ': ' }} ASSISTANT:"}]})");
+  auto found = find_chat(folder.path());
+  ASSERT_TRUE(found && found->kind);
+  EXPECT_EQ(*found->kind, ChatKind::kVicuna);
+  EXPECT_EQ(llava_chat(*all, found).end, "</s>") << "the template says more than the tokens";
+  EXPECT_NE(describe_chat(found).find("vicuna, by its tokenizer_config.json"), std::string::npos);
+  folder.write("chat_template.json", R"({"chat_template": "[INST] {{ text }} [/INST]"})");
+  found = find_chat(folder.path());
+  ASSERT_TRUE(found.has_value());
+  EXPECT_FALSE(found->kind.has_value());
+  EXPECT_EQ(llava_chat(*all, found).end, "<|im_end|>");
+  EXPECT_NE(describe_chat(found).find("chat_template.json is not one"), std::string::npos);
+  folder.write("chat_template.jinja", "<|start_header_id|>user<|end_header_id|><|eot_id|>");
+  EXPECT_EQ(find_chat(folder.path())->kind, ChatKind::kLlama3);
+  EXPECT_EQ(llava_chat(*all, find_chat(folder.path())).end, "<|im_end|>")
+      << "the tokenizer has none of its tokens";
+}
+
 }  // namespace
 }  // namespace m3

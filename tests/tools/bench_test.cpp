@@ -68,6 +68,30 @@ TEST(Bench, SaysHowLongAQuestionWaitsForItsFirstToken) {
   EXPECT_TRUE(has_ratio(result, "ttft.reading_that_window"));
 }
 
+TEST(Bench, TimesTheStagesOfALlavaModel) {
+  if (!M3_HAVE_TORCH) GTEST_SKIP() << "this build has no torch engine";
+  // A Python without transformers: the peer is left out, and a line says why.
+  const ToolResult result = run_tool(
+      "m3-bench", {"llava", "--model", "random:" M3_GOLDEN_DIR "/llava/grouped/config.json",
+                   "--peer-python", "/nowhere/python", "--json"});
+  EXPECT_EQ(result.exit_code, 0);
+  ASSERT_EQ(result.err_lines.size(), 1u);
+  EXPECT_NE(result.err_lines[0].find("/nowhere/python"), std::string::npos);
+  const std::set<std::string> names = names_of(result);
+  for (const char* name : {"llava.tower", "llava.prefill_1", "llava.decode_1", "llava.prefill_36",
+                           "llava.prefill_576", "llava.decode_576"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
+  EXPECT_TRUE(has_ratio(result, "llava.weights_read_36"));
+}
+
+TEST(Bench, ComparesLlavaModelsOnly) {
+  const ToolResult result = run_tool("m3-bench", {"llava", "--model", "fake:"});
+  EXPECT_EQ(result.exit_code, 1);
+  ASSERT_EQ(result.err_lines.size(), 1u);
+  EXPECT_NE(result.err_lines[0].find("LLaVA"), std::string::npos);
+}
+
 TEST(Bench, GoesWithoutATower) {
   const ToolResult result = run_tool("m3-bench", {"encode", "--model", "fake:", "--json"});
   EXPECT_EQ(result.exit_code, 0);

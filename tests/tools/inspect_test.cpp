@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 
+#include "tests/support/temporary_folder.h"
 #include "tests/tools/made_video.h"
 #include "tests/tools/tool_process.h"
 
@@ -53,6 +54,24 @@ TEST(Inspect, MissingModelIsNamed) {
   EXPECT_EQ(result.exit_code, 1);
   ASSERT_EQ(result.err_lines.size(), 1u);
   EXPECT_NE(result.err_lines[0].find("/nowhere/model"), std::string::npos);
+}
+
+TEST(Inspect, TellsWhichTextsStandAroundTheQuestionsOfALlavaModel) {
+  const TemporaryFolder folder;
+  std::filesystem::copy(M3_GOLDEN_DIR "/llava/tied", folder.path());
+  const auto chat = [&] {
+    const ToolResult result = run_tool("m3-inspect", {"--json", folder.path()});
+    EXPECT_EQ(result.exit_code, 0);
+    return only_row(result).value("chat", "");
+  };
+  EXPECT_EQ(chat(), "by the tokenizer's special tokens, else vicuna; the folder has no template");
+  folder.write("chat_template.json", R"({"chat_template": "USER: {{ text }} ASSISTANT:"})");
+  EXPECT_EQ(chat(), "vicuna, by its chat_template.json");
+  folder.write("chat_template.jinja", "");
+  const ToolResult result = run_tool("m3-inspect", {"--json", folder.path()});
+  EXPECT_EQ(result.exit_code, 1);
+  ASSERT_EQ(result.err_lines.size(), 1u);
+  EXPECT_NE(result.err_lines[0].find("chat_template.jinja"), std::string::npos);
 }
 
 TEST(Inspect, TokenIdsAreOneArray) {

@@ -163,6 +163,18 @@ TEST(LlavaModel, AnswersEndAtTheConfigsEnd) {
   EXPECT_FALSE(model->layout.ends_answer(3));
 }
 
+TEST(LlavaModel, TakesTheChatTemplateOfItsFolder) {
+  const test::TemporaryFolder copy;
+  std::filesystem::copy(folder("biased"), copy.path());
+  const auto question = [&](const char* text) {
+    const auto model = load(copy.path());
+    EXPECT_EQ(model->layout.question_ids("Who?"), model->layout.tokenizer().encode_behind(text));
+  };
+  question("\nWho?<|im_end|>\n<|im_start|>assistant\n");
+  copy.write("chat_template.json", R"({"chat_template": "USER: {{ text }} ASSISTANT:"})");
+  question("\nWho? ASSISTANT:");
+}
+
 TEST(LlavaModel, ATensorOfAnotherShapeIsNamed) {
   const test::TemporaryFolder copy;
   std::filesystem::copy(

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "tools/common/make_element.h"
 
 namespace m3::dataset {
 namespace {
@@ -29,16 +30,6 @@ struct Unref {
 
 template <typename Object>
 using Owned = std::unique_ptr<Object, Unref>;
-
-GstElement* made(GstElement* pipeline, const char* factory) {
-  GstElement* element = gst_element_factory_make(factory, nullptr);
-  if (element == nullptr) {
-    throw Error(ErrorCode::kNotFound, std::string("there is no element ") + factory +
-                                          ": install gstreamer1.0-plugins-base");
-  }
-  gst_bin_add(GST_BIN(pipeline), element);
-  return element;
-}
 
 void link_video(GstElement*, GstPad* pad, gpointer convert) {
   GstPad* sink = gst_element_get_static_pad(static_cast<GstElement*>(convert), "sink");
@@ -79,10 +70,10 @@ ClipReader::ClipReader(const std::string& path) : state_(std::make_unique<State>
   state_->path = path;
   state_->pipeline.reset(GST_ELEMENT(gst_object_ref_sink(gst_pipeline_new(nullptr))));
   GstElement* pipeline = state_->pipeline.get();
-  GstElement* source = made(pipeline, "filesrc");
-  GstElement* decode = made(pipeline, "decodebin");
-  GstElement* convert = made(pipeline, "videoconvert");
-  state_->sink = made(pipeline, "appsink");
+  GstElement* source = tools::make_element(pipeline, "filesrc");
+  GstElement* decode = tools::make_element(pipeline, "decodebin");
+  GstElement* convert = tools::make_element(pipeline, "videoconvert");
+  state_->sink = tools::make_element(pipeline, "appsink");
   g_object_set(source, "location", path.c_str(), nullptr);
   GstCaps* caps = gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING, "RGB", nullptr);
   g_object_set(state_->sink, "caps", caps, "sync", FALSE, "max-buffers", 1u, nullptr);

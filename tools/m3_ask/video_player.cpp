@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "core/error.h"
+#include "tools/common/make_element.h"
 #include "tools/m3_ask/line_reader.h"
 #include "tools/m3_ask/video_source.h"
 
@@ -22,16 +23,6 @@ constexpr double kMissingAtLeast = 0.2;    // but never for less than this: fram
 
 guint64 to_ns(double seconds) { return static_cast<guint64>(std::llround(seconds * GST_SECOND)); }
 double to_seconds(int64_t ns) { return static_cast<double>(ns) / GST_SECOND; }
-
-GstElement* make_element(GstElement* pipeline, const char* factory) {
-  GstElement* element = gst_element_factory_make(factory, nullptr);
-  if (element == nullptr) {
-    throw Error(ErrorCode::kNotFound, std::string("there is no element ") + factory +
-                                          ": install gstreamer1.0-plugins-base");
-  }
-  gst_bin_add(GST_BIN(pipeline), element);
-  return element;
-}
 
 void set_list(GObject* object, const std::string& property, const std::vector<std::string>& texts) {
   GValue list = G_VALUE_INIT;
@@ -86,9 +77,9 @@ Player::Player(const VideoRequest& request, VideoListener& listener)
       listener_(listener),
       pipeline_(GST_ELEMENT(gst_object_ref_sink(gst_pipeline_new(nullptr)))),
       bus_(gst_element_get_bus(pipeline_.get())) {
-  GstElement* convert = make_element(pipeline_.get(), "videoconvert");
-  qa_ = make_element(pipeline_.get(), "m3qa");
-  GstElement* sink = make_element(pipeline_.get(), "fakesink");
+  GstElement* convert = tools::make_element(pipeline_.get(), "videoconvert");
+  qa_ = tools::make_element(pipeline_.get(), "m3qa");
+  GstElement* sink = tools::make_element(pipeline_.get(), "fakesink");
   g_object_set(sink, "sync", request.interactive ? TRUE : FALSE, nullptr);
   if (!gst_element_link_many(convert, qa_, sink, nullptr)) {
     throw Error(ErrorCode::kInternal, "videoconvert, m3qa and fakesink do not link");

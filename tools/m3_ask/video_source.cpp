@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "tools/common/make_element.h"
 #include "tools/m3_ask/gst_ptr.h"
 
 namespace m3::ask {
@@ -162,11 +163,7 @@ void on_no_more_pads(GstElement* source, gpointer data) {
 VideoSource::VideoSource(const std::string& file_or_uri, GstElement* pipeline, GstElement* sink)
     : shared_(std::make_shared<Shared>()) {
   const std::string uri = to_uri(file_or_uri);
-  GstElement* source = gst_element_factory_make("uridecodebin", nullptr);
-  if (source == nullptr) {
-    throw Error(ErrorCode::kNotFound,
-                "there is no element uridecodebin: install gstreamer1.0-plugins-base");
-  }
+  GstElement* source = tools::make_element(pipeline, "uridecodebin");
   g_object_set(source, "uri", uri.c_str(), nullptr);
   shared_->sink = sink;
   const auto connect = [&](const char* signal, GCallback callback) {
@@ -176,7 +173,6 @@ VideoSource::VideoSource(const std::string& file_or_uri, GstElement* pipeline, G
   connect("autoplug-continue", G_CALLBACK(on_autoplug_continue));
   connect("pad-added", G_CALLBACK(on_pad_added));
   connect("no-more-pads", G_CALLBACK(on_no_more_pads));
-  gst_bin_add(GST_BIN(pipeline), source);
   log_data_ = share(shared_);
   gst_debug_set_threshold_for_name(kDecoderCategory, GST_LEVEL_WARNING);
   gst_debug_add_log_function(on_log, log_data_, drop_shared);

@@ -24,6 +24,9 @@ struct Bench {
 };
 
 void bench_encode(const Bench& bench);
+// Tower, prefill and decode of a LLaVA model beside transformers. Throws kInvalidArgument for
+// another model.
+void bench_llava(const Bench& bench);
 void bench_prefill(const Bench& bench);
 void bench_decode(const Bench& bench);
 void bench_soak(const Bench& bench);

@@ -12,6 +12,7 @@
 #include "core/model/model_config.h"
 #include "tools/common/command_line.h"
 #include "tools/m3_bench/benches.h"
+#include "tools/m3_bench/config_path.h"
 #include "tools/m3_bench/peer_process.h"
 #include "tools/m3_bench/test_picture.h"
 
@@ -78,11 +79,10 @@ void bench_frames(const Bench& bench) {
 void bench_encode(const Bench& bench) {
   bench_frames(bench);
   const std::string& name = bench.options.engine.model;
-  if (name.starts_with("fake:")) return;  // it has no tower
-  const bool random = name.starts_with("random:");
-  const ModelConfig config =
-      read_model_config(random ? name.substr(7, name.rfind(',') - 7) : find_model(name));
-  const std::unique_ptr<PeerProcess> peer = random ? nullptr : start_peer(bench, config);
+  // The first has no tower; the second's is measured by bench_llava().
+  if (name.starts_with("fake:") || bench.engine->info().family == "llava") return;
+  const ModelConfig config = read_model_config(config_path(name));
+  const std::unique_ptr<PeerProcess> peer = is_random(name) ? nullptr : start_peer(bench, config);
   TraceRequest request;
   request.pixel_values = peer_pixels(config.preprocess.size_px);
   request.prompt = "?";

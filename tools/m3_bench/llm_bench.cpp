@@ -3,8 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "tools/m3_bench/answer_waiter.h"
+#include "tools/common/answer_box.h"
 #include "tools/m3_bench/benches.h"
+#include "tools/m3_bench/question.h"
 #include "tools/m3_bench/test_picture.h"
 
 namespace m3::bench {
@@ -78,12 +79,12 @@ void bench_decode(const Bench& bench) {
       questions.push_back(
           question("Describe everything that you see in this picture" + std::string(i, '!'), 64));
     }
-    AnswerWaiter::ask(*session, questions);  // warms up
+    tools::answer_all(*session, questions);  // warms up
     double milliseconds = 0;
     int steps = 0;
     for (int round = 0; steps < kStepsWanted && round < 60 && !bench.stop.stop_requested();
          ++round) {
-      const std::vector<Answer> answers = AnswerWaiter::ask(*session, questions);
+      const std::vector<Answer> answers = tools::answer_all(*session, questions);
       double begin = 0;
       double end = 0;
       for (const Answer& answer : answers) {

@@ -36,6 +36,7 @@ int run(const bench::Options& options, std::stop_token stop) {
   }
   const bench::Bench all{options, engine, threads, bandwidth, gflops, stop, show};
   if (options.what.contains("encode")) bench::bench_encode(all);
+  if (options.what.contains("llava")) bench::bench_llava(all);
   if (options.what.contains("prefill")) bench::bench_prefill(all);
   if (options.what.contains("decode")) bench::bench_decode(all);
   if (options.what.contains("soak")) bench::bench_soak(all);

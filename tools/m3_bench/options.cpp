@@ -28,6 +28,8 @@ constexpr char kExamples[] =
     "decode   tokens of answers, as a share of the machine's memory bandwidth; one answer, eight "
     "at once\n"
     "stream   frames to tokens to window with questions in between, without elements\n"
+    "llava    a LLaVA model's tower, prefill and decode at 1, 36 and 576 visual tokens beside "
+    "transformers; not part of all\n"
     "soak     a stream of --frames frames of random tokens through one session: fails when memory "
     "grows; not part of all\n"
     "streams  --streams sessions at once on one engine, without the tower; not part of all\n"
@@ -43,16 +45,18 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   CLI::App app(kAbout, kTool);
   app.footer(kExamples);
   app.get_formatter()->column_width(32);
-  app.add_option("WHAT", what,
-                 "encode, prefill, decode, stream, soak, streams, train, ttft or all; default: all")
-      ->check(CLI::IsMember(
-          {"encode", "prefill", "decode", "stream", "soak", "streams", "train", "ttft", "all"}));
+  app.add_option(
+         "WHAT", what,
+         "encode, prefill, decode, stream, llava, soak, streams, train, ttft or all; default: all")
+      ->check(CLI::IsMember({"encode", "prefill", "decode", "stream", "llava", "soak", "streams",
+                             "train", "ttft", "all"}));
   app.add_option("--frames", options.frames, "Frames of soak, 20 or more; default: 20000")
       ->check(CLI::Range(int64_t{20}, int64_t{1'000'000'000}));
   app.add_option("--model", options.engine.model,
                  "default, random:CONFIG.json[,SEED] or a folder; default: default");
   app.add_option("--device", options.engine.device, "auto, cpu, cuda or cuda:N; default: auto");
-  app.add_option("--dtype", options.engine.dtype, "auto, float32 or bfloat16; default: auto");
+  app.add_option("--dtype", options.engine.dtype,
+                 "auto, float32, bfloat16 or, on CUDA, float16; default: auto");
   app.add_option("--threads", options.engine.threads,
                  "Compute threads on the CPU, 0: all cores; default: 0")
       ->check(CLI::Range(0, 1024));

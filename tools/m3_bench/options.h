@@ -13,7 +13,7 @@ namespace m3::bench {
 
 struct Options {
   EngineOptions engine;
-  // Of encode, prefill, decode, stream, soak, streams, train, ttft.
+  // Of encode, prefill, decode, stream, llava, soak, streams, train, ttft.
   std::set<std::string> what;
   int64_t frames = 20'000;              // of soak
   std::string python = M3_PEER_PYTHON;  // runs the peers

@@ -1,87 +1,51 @@
 #include "tools/m3_bench/peer_process.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
 
-extern char** environ;
-
 namespace m3::bench {
+namespace {
+
+// Nothing where there is no line or it is no JSON.
+nlohmann::json parsed(const std::optional<std::string>& line) {
+  return line ? nlohmann::json::parse(*line, nullptr, false) : nlohmann::json();
+}
+
+}  // namespace
+
+PeerProcess::PeerProcess(const std::string& python, Peer peer,
+                         const std::vector<std::string>& arguments)
+    : peer_(std::move(peer)) {
+  const std::string script = std::string(M3_PEERS_DIR "/") + peer_.script;
+  std::vector<std::string> words = {python, script};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  try {
+    // Python's own words about a missing package would only confuse.
+    process_ =
+        std::make_unique<ChildProcess>(python, std::move(words), ChildProcess::Stderr::kNowhere);
+  } catch (const Error& error) {
+    absent(error.what());
+  }
+  ready_ = parsed(process_->read_line());
+  if (!ready_.is_object() || !ready_.contains("version") || !ready_["version"].is_string()) {
+    absent(python + " cannot run " + script + "; it needs the packages " + peer_.packages);
+  }
+}
 
 void PeerProcess::absent(const std::string& why) const {
   throw Error(ErrorCode::kNotFound, peer_.name + " cannot be compared with: " + why);
 }
 
-PeerProcess::PeerProcess(const std::string& python, Peer peer,
-                         const std::vector<std::string>& arguments)
-    : peer_(std::move(peer)) {
-  std::signal(SIGPIPE, SIG_IGN);  // a peer that dies is told by its missing answer
-  int input[2];
-  int output[2];
-  if (::pipe2(input, O_CLOEXEC) != 0 || ::pipe2(output, O_CLOEXEC) != 0)
-    absent("no pipe could be made");
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, input[0], STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
-  // Python's own words about a missing package would only confuse.
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  const std::string script = std::string(M3_PEERS_DIR "/") + peer_.script;
-  std::vector<std::string> words = {python, script};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  const int status =
-      ::posix_spawnp(&process_, python.c_str(), &actions, nullptr, pointers.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  ::close(input[0]);
-  ::close(output[1]);
-  to_ = ::fdopen(input[1], "w");
-  from_ = ::fdopen(output[0], "r");
-  if (status != 0) {
-    process_ = -1;
-    close();
-    absent("there is no program " + python);
+std::vector<double> PeerProcess::ask(const std::string& line) {
+  process_->write_line(line);
+  std::vector<double> times;
+  for (const nlohmann::json& time : parsed(process_->read_line())) {
+    if (time.is_number()) times.push_back(time.get<double>());
   }
-  ready_ = nlohmann::json::parse(read_line(), nullptr, false);
-  if (!ready_.is_object() || !ready_.contains("version")) {
-    close();
-    absent(python + " cannot run " + script + "; it needs the packages " + peer_.packages);
-  }
-}
-
-PeerProcess::~PeerProcess() { close(); }
-
-void PeerProcess::close() {
-  std::fclose(to_);  // the peer ends at the end of its input
-  std::fclose(from_);
-  if (process_ > 0) ::waitpid(process_, nullptr, 0);
-}
-
-std::vector<double> PeerProcess::run(int count) {
-  std::fprintf(to_, "%d\n", count);
-  std::fflush(to_);
-  try {
-    return nlohmann::json::parse(read_line());
-  } catch (const nlohmann::json::exception&) {
-    absent("it ended in the middle of a measurement");
-  }
-}
-
-std::string PeerProcess::read_line() {
-  std::string line;
-  for (int character = std::fgetc(from_); character != EOF && character != '\n';
-       character = std::fgetc(from_)) {
-    line += static_cast<char>(character);
-  }
-  return line;
+  if (times.empty()) absent("it ended in the middle of a measurement");
+  return times;
 }
 
 }  // namespace m3::bench

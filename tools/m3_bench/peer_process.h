@@ -3,12 +3,12 @@
 // used from one thread at a time.
 #pragma once
 
-#include <sys/types.h>
-
-#include <cstdio>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "tools/m3_bench/child_process.h"
 
 namespace m3::bench {
 
@@ -24,25 +24,20 @@ class PeerProcess {
   // Starts the peer. Throws kNotFound with the reason when Python, the script or a package is not
   // there.
   PeerProcess(const std::string& python, Peer peer, const std::vector<std::string>& arguments);
-  ~PeerProcess();
-  PeerProcess(const PeerProcess&) = delete;
-  PeerProcess& operator=(const PeerProcess&) = delete;
 
   // What it said of itself: "version", and more.
   const nlohmann::json& ready() const noexcept { return ready_; }
   std::string version() const { return ready_.at("version"); }
-  // Milliseconds of each of `count` runs, made now.
-  std::vector<double> run(int count);
+  // Milliseconds of each run that the line asks for, made now; at least one.
+  std::vector<double> ask(const std::string& line);
+  // For peers that do one thing only: of each of `count` runs.
+  std::vector<double> run(int count) { return ask(std::to_string(count)); }
 
  private:
-  void close();
-  std::string read_line();
   [[noreturn]] void absent(const std::string& why) const;
 
   const Peer peer_;
-  pid_t process_ = -1;
-  std::FILE* to_ = nullptr;
-  std::FILE* from_ = nullptr;
+  std::unique_ptr<ChildProcess> process_;
   nlohmann::json ready_;
 };
 

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "core/error.h"
+#include "tools/common/answer_box.h"
 #include "tools/common/process.h"
-#include "tools/m3_bench/answer_waiter.h"
 #include "tools/m3_bench/benches.h"
+#include "tools/m3_bench/question.h"
 #include "tools/m3_bench/random_frames.h"
 
 namespace m3::bench {
@@ -53,7 +54,7 @@ void bench_soak(const Bench& bench) {
     session->drain().get();
     const std::chrono::duration<double, std::milli> taken = Clock::now() - begin;
     frame_ms.push_back(taken.count() / static_cast<double>(part));
-    first_ms.push_back(AnswerWaiter::ask(*session, {question("What?", 4)}).front().ttft_ms);
+    first_ms.push_back(tools::answer_all(*session, {question("What?", 4)}).front().ttft_ms);
     memory_mb.push_back(tools::resident_mb());
   }
   if (bench.stop.stop_requested()) return;

@@ -1,9 +1,10 @@
 #include <chrono>
 #include <vector>
 
+#include "tools/common/answer_box.h"
 #include "tools/common/process.h"
-#include "tools/m3_bench/answer_waiter.h"
 #include "tools/m3_bench/benches.h"
+#include "tools/m3_bench/question.h"
 #include "tools/m3_bench/test_picture.h"
 
 namespace m3::bench {
@@ -34,7 +35,7 @@ void bench_stream(const Bench& bench) {
     const int scale = ladder[frames % 8 == 0 ? ladder.size() - 2 : ladder.size() / 3];
     session->append({tokens.pool_to(scale), frames * kFrameNs});
     if ((frames + 1) % kFramesAQuestion == 0) {
-      const Answer answer = AnswerWaiter::ask(*session, {question("What do you see?", 16)}).front();
+      const Answer answer = tools::answer_all(*session, {question("What do you see?", 16)}).front();
       first.push_back(answer.ttft_ms);
       answering_ms += answer.total_ms;
     }

@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "core/error.h"
+#include "tools/common/answer_box.h"
 #include "tools/common/process.h"
-#include "tools/m3_bench/answer_waiter.h"
 #include "tools/m3_bench/benches.h"
 #include "tools/m3_bench/child_bench.h"
+#include "tools/m3_bench/question.h"
 #include "tools/m3_bench/random_frames.h"
 
 namespace m3::bench {
@@ -57,7 +58,7 @@ Served serve(const Bench& bench, const std::vector<Tokens>& frames, size_t strea
     session->append({frames[which], number * kFrameNs});
     if ((number + 1) % kFramesAQuestion != 0) continue;
     const Answer answer =
-        AnswerWaiter::ask(*session, {question("What do you see?", kAnswerTokens)}).front();
+        tools::answer_all(*session, {question("What do you see?", kAnswerTokens)}).front();
     served.first_ms.push_back(answer.ttft_ms);
     served.new_tokens += answer.new_tokens;
     served.frames += kFramesAQuestion;

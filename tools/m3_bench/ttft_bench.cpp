@@ -2,8 +2,9 @@
 #include <memory>
 #include <vector>
 
-#include "tools/m3_bench/answer_waiter.h"
+#include "tools/common/answer_box.h"
 #include "tools/m3_bench/benches.h"
+#include "tools/m3_bench/question.h"
 #include "tools/m3_bench/random_frames.h"
 
 namespace m3::bench {
@@ -31,7 +32,7 @@ void play(Session& session, const std::vector<Tokens>& frames, int from, int to,
 }
 
 double first_token_ms(Session& session) {
-  return AnswerWaiter::ask(session, {question("What do you see?", 4)}).front().ttft_ms;
+  return tools::answer_all(session, {question("What do you see?", 4)}).front().ttft_ms;
 }
 
 double usual_first_token_ms(Session& session) {

@@ -9,6 +9,7 @@
 #include "core/activity_since.h"
 #include "core/error.h"
 #include "core/vision/frame_activity.h"
+#include "tools/common/answer_box.h"
 #include "tools/dataset/random.h"
 #include "tools/dataset/window_questions.h"
 #include "tools/m3_eval/scoring.h"
@@ -22,16 +23,6 @@ constexpr double kPatience = 1.5;     // seconds of a new picture before it is a
 constexpr double kBurstSeconds = 10;  // of budget
 
 int64_t to_ns(double seconds) { return std::llround(seconds * 1e9); }
-
-class AnswerBox final : public AnswerSink {
- public:
-  std::future<Answer> future() { return promise_.get_future(); }
-  void on_piece(RequestId, std::string_view) override {}
-  void on_done(RequestId, Answer answer) override { promise_.set_value(std::move(answer)); }
-
- private:
-  std::promise<Answer> promise_;
-};
 
 SetQuestion to_question(const dataset::QuestionAnswer& made) {
   SetQuestion question;
@@ -149,7 +140,7 @@ bool FilmExam::ask(const std::vector<Choice>& choices, const std::vector<Moment>
                        to_ns(watch.seconds[choices[next].frame])});
     }
     for (const SetQuestion& question : moment.questions) {
-      const auto box = std::make_shared<AnswerBox>();
+      const auto box = std::make_shared<tools::AnswerBox>();
       answers.push_back(box->future());
       Question text;
       text.text = question.question;

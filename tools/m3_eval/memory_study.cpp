@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <deque>
-#include <future>
 #include <map>
-#include <mutex>
 #include <random>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "core/error.h"
+#include "tools/common/answer_box.h"
 #include "tools/dataset/noun.h"
 #include "tools/m3_eval/question_set.h"
 #include "tools/m3_eval/scoring.h"
@@ -23,29 +22,6 @@ constexpr double kLead = 10;        // seconds of other video in front of a need
 constexpr double kNeedleStays = 2;  // seconds
 constexpr double kFineAgo = 30;     // seconds, of the comparison of coarse with fine
 constexpr int kAnswerTokens = 12;
-
-// Hears several answers.
-class Answers final : public AnswerSink {
- public:
-  explicit Answers(size_t wanted) : wanted_(wanted) {}
-  void on_piece(RequestId, std::string_view) override {}
-  void on_done(RequestId id, Answer answer) override {
-    const std::scoped_lock lock(mutex_);
-    answers_.emplace(id, std::move(answer));
-    if (answers_.size() == wanted_) done_.set_value();
-  }
-  std::map<RequestId, Answer> wait() {
-    done_.get_future().get();
-    const std::scoped_lock lock(mutex_);
-    return std::move(answers_);
-  }
-
- private:
-  const size_t wanted_;
-  std::mutex mutex_;
-  std::map<RequestId, Answer> answers_;  // guarded by mutex_
-  std::promise<void> done_;
-};
 
 // One needle: its picture, the video around it, and what is asked about it.
 struct Needle {
@@ -205,19 +181,17 @@ class Exam {
 
  private:
   void ask(const Needle& needle, size_t number, double ago, std::vector<MemoryRecord>& records) {
-    const auto sink = std::make_shared<Answers>(needle.questions.size());
-    std::map<RequestId, const SetQuestion*> questions;
+    std::vector<Question> questions;
     for (const SetQuestion& one : needle.questions) {
-      Question question;
-      question.text = one.question;
-      question.max_new_tokens = kAnswerTokens;
-      questions.emplace(session_->ask(question, sink), &one);
+      questions.emplace_back();
+      questions.back().text = one.question;
+      questions.back().max_new_tokens = kAnswerTokens;
     }
-    for (const auto& [id, answer] : sink->wait()) {
-      if (answer.finish == Finish::kError) throw Error(ErrorCode::kInternal, answer.error);
-      const SetQuestion& question = *questions.at(id);
+    const std::vector<Answer> answers = tools::answer_all(*session_, std::move(questions));
+    for (size_t i = 0; i < answers.size(); ++i) {
+      const SetQuestion& question = needle.questions[i];
       records.push_back(
-          {number, ago, question.kind, arm_, scoring_.is_right(question, answer.text)});
+          {number, ago, question.kind, arm_, scoring_.is_right(question, answers[i].text)});
     }
   }
 

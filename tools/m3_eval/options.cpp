@@ -40,7 +40,8 @@ void add_study(CLI::App& app, StudyOptions& options, const char* data) {
   app.add_option("--model", options.engine.model,
                  "default, fake:, random:CONFIG.json[,SEED] or a folder; default: default");
   app.add_option("--device", options.engine.device, "auto, cpu, cuda or cuda:N; default: auto");
-  app.add_option("--dtype", options.engine.dtype, "auto, float32 or bfloat16; default: auto");
+  app.add_option("--dtype", options.engine.dtype,
+                 "auto, float32, bfloat16 or, on CUDA, float16; default: auto");
   app.add_option("--threads", options.engine.threads,
                  "Compute threads on the CPU, 0: all cores; default: 0")
       ->check(CLI::Range(0, 1024));

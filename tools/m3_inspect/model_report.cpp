@@ -12,6 +12,7 @@
 #include "core/machine_memory.h"
 #include "core/model/checkpoint.h"
 #include "core/model/gguf.h"
+#include "core/model/llava_chat.h"
 #include "core/model/llava_config.h"
 #include "core/model/model_config.h"
 #include "core/model/safetensors.h"
@@ -237,6 +238,7 @@ ModelReport report_folder(const std::string& model) {
   if (is_llava_config(path)) {
     const LlavaConfig config = read_llava_config(path);
     report.source = config.folder;
+    report.chat = describe_chat(find_chat(config.folder));
     report.info = info_of(config);
     report.parts = look_at_parts(config);
     return report;

@@ -29,6 +29,7 @@ struct MemoryNeed {
 
 struct ModelReport {
   std::string source;  // folder, or the name of a model without one
+  std::string chat;    // which texts stand around questions; empty: the config says it
   ModelInfo info;      // as far as it is known; device, dtype and weight_bytes are not
   std::vector<ModelPart> parts;
   int64_t free_bytes = 0;  // of this machine's memory, 0: not known

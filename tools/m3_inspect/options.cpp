@@ -90,7 +90,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   app.add_option("--device", options.engine.device, "auto, cpu, cuda or cuda:N; default: auto")
       ->group(engine)
       ->type_name("DEVICE");
-  app.add_option("--dtype", options.engine.dtype, "auto, float32 or bfloat16; default: auto")
+  app.add_option("--dtype", options.engine.dtype,
+                 "auto, float32, bfloat16 or, on CUDA, float16; default: auto")
       ->group(engine)
       ->type_name("DTYPE");
   app.add_option("--threads", options.engine.threads, "Compute threads, 0: all cores; default: 0")

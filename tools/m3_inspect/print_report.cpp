@@ -62,14 +62,14 @@ std::string to_text(const ModelReport& report) {
   std::string ladder;
   for (const int scale : info.ladder)
     ladder += (ladder.empty() ? "" : ", ") + std::to_string(scale);
-  std::string text = line("model", info.name) + line("from", report.source) +
-                     line("family", info.family) + line("tower", info.tower) +
-                     line("projector", info.projector) + line("LLM", info.llm) +
-                     line("attention", info.attention) + line("scales", ladder) +
-                     line("context", number_or_nothing(info.context_tokens)) +
-                     line("trained for", trained_window(info)) +
-                     line("layout version", number_or_nothing(info.layout_version)) +
-                     line("parameters", info.parameters > 0 ? millions(info.parameters) : "");
+  std::string text =
+      line("model", info.name) + line("from", report.source) + line("family", info.family) +
+      line("tower", info.tower) + line("projector", info.projector) + line("LLM", info.llm) +
+      line("attention", info.attention) + line("chat", report.chat) + line("scales", ladder) +
+      line("context", number_or_nothing(info.context_tokens)) +
+      line("trained for", trained_window(info)) +
+      line("layout version", number_or_nothing(info.layout_version)) +
+      line("parameters", info.parameters > 0 ? millions(info.parameters) : "");
   if (!report.parts.empty()) text += "files\n";
   for (const ModelPart& part : report.parts) text += to_text(part);
   if (!report.needs.empty()) {
@@ -89,6 +89,7 @@ std::string to_json_line(const ModelReport& report) {
                  {"projector", info.projector},
                  {"llm", info.llm},
                  {"attention", info.attention},
+                 {"chat", report.chat},
                  {"ladder", info.ladder},
                  {"embedding_dim", info.embedding_dim},
                  {"context_tokens", info.context_tokens},
