@@ -73,7 +73,7 @@ TEST(Bench, TimesTheStagesOfALlavaModel) {
   // A Python without transformers: the peer is left out, and a line says why.
   const ToolResult result = run_tool(
       "m3-bench", {"llava", "--model", "random:" M3_GOLDEN_DIR "/llava/grouped/config.json",
-                   "--peer-python", "/nowhere/python", "--json"});
+                   "--peer-python", "/nowhere/python", "--threads", "1", "--json"});
   EXPECT_EQ(result.exit_code, 0);
   ASSERT_EQ(result.err_lines.size(), 1u);
   EXPECT_NE(result.err_lines[0].find("/nowhere/python"), std::string::npos);
@@ -86,7 +86,7 @@ TEST(Bench, TimesTheStagesOfALlavaModel) {
 }
 
 TEST(Bench, ComparesLlavaModelsOnly) {
-  const ToolResult result = run_tool("m3-bench", {"llava", "--model", "fake:"});
+  const ToolResult result = run_tool("m3-bench", {"llava", "--model", "fake:", "--threads", "1"});
   EXPECT_EQ(result.exit_code, 1);
   ASSERT_EQ(result.err_lines.size(), 1u);
   EXPECT_NE(result.err_lines[0].find("LLaVA"), std::string::npos);
