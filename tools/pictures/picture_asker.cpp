@@ -5,20 +5,10 @@
 #include <utility>
 
 #include "core/error.h"
+#include "tools/pictures/answer_box.h"
 
 namespace m3::tools {
 namespace {
-
-// Hands the finished answer to the thread that waits for it.
-class AnswerBox final : public AnswerSink {
- public:
-  std::future<Answer> future() { return promise_.get_future(); }
-  void on_piece(RequestId, std::string_view) override {}
-  void on_done(RequestId, Answer answer) override { promise_.set_value(std::move(answer)); }
-
- private:
-  std::promise<Answer> promise_;
-};
 
 void add(EndLine& sum, const SessionStats& stats) {
   sum.frames += stats.frames;
