@@ -18,7 +18,7 @@
 namespace m3::eval {
 
 struct MemoryPlan {
-  size_t needles = 20;                     // pictures that are asked about, >= 1
+  size_t needles = 100;                    // pictures that are asked about, >= 1
   std::vector<double> minutes{1, 10, 60};  // of other video behind a needle, ascending
   int window_tokens = 0;                   // as in SessionOptions
   double scene_seconds = 20;               // that one picture of the other video stays
