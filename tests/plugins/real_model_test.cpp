@@ -112,7 +112,7 @@ TEST_P(RealModel, TheEndComesBehindEveryAnswerInTheOrderOfAsking) {
   start(
       "videotestsrc pattern=ball num-buffers=30 ! "
       "video/x-raw,width=160,height=120,framerate=25/1 ! " +
-          qa("max-new-tokens=60") + "fakesink",
+          qa("max-new-tokens=24") + "fakesink",
       GST_STATE_PAUSED);
   std::vector<std::string> asked;
   for (const char* text : {"What?", "Where is it?", "Why?", "When?"}) {
