@@ -8,8 +8,8 @@
 namespace m3 {
 namespace {
 
-int64_t available_of_machine() {
-  std::ifstream file("/proc/meminfo");
+int64_t available_of_machine(const std::string& root) {
+  std::ifstream file(root + "/proc/meminfo");
   std::string key;
   int64_t kib = 0;
   std::string unit;
@@ -28,14 +28,14 @@ std::optional<int64_t> number_in(const std::string& path) {
 }
 
 // Of control groups version 2: the tightest of the groups from the process's own up to the root.
-std::optional<int64_t> left_of_group() {
-  std::ifstream file("/proc/self/cgroup");
+std::optional<int64_t> left_of_group(const std::string& root) {
+  std::ifstream file(root + "/proc/self/cgroup");
   std::string line;
   std::optional<int64_t> least;
   while (std::getline(file, line)) {
     if (!line.starts_with("0::")) continue;
     for (std::string group = line.substr(3);; group.resize(group.rfind('/'))) {
-      const std::string folder = "/sys/fs/cgroup" + group;
+      const std::string folder = root + "/sys/fs/cgroup" + group;
       const auto limit = number_in(folder + "/memory.max");
       const auto used = number_in(folder + "/memory.current");
       if (limit && used) least = std::min(least.value_or(INT64_MAX), *limit - *used);
@@ -47,9 +47,9 @@ std::optional<int64_t> left_of_group() {
 
 }  // namespace
 
-int64_t free_memory_bytes() {
-  const int64_t machine = available_of_machine();
-  const std::optional<int64_t> group = left_of_group();
+int64_t free_memory_bytes(const std::string& root) {
+  const int64_t machine = available_of_machine(root);
+  const std::optional<int64_t> group = left_of_group(root);
   if (!group) return machine;
   const int64_t left = std::max<int64_t>(*group, 1);
   return machine == 0 ? left : std::min(machine, left);

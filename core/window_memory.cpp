@@ -14,6 +14,7 @@ using Kind = MemoryOperation::Kind;
 
 constexpr int kUsualOver = 32;  // changes that the usual one is averaged over
 constexpr int kFewChanges = 4;  // fewer tell nothing about the usual one
+constexpr size_t kMostSpare = 8;
 
 double cosine(const std::vector<float>& a, const std::vector<float>& b) {
   double ab = 0, aa = 0, bb = 0;
@@ -48,7 +49,7 @@ WindowMemory::WindowMemory(WindowLimits limits, std::vector<int> ladder)
 
 const std::vector<MemoryOperation>& WindowMemory::append(MemorySpan frame) {
   operations_.clear();
-  undo_.clear();
+  forget_undo();
   books_before_ = books_;
   std::vector<float> mean = std::exchange(frame.mean, {});
   frame.scene = true;
@@ -97,9 +98,18 @@ void WindowMemory::take_back() {
   for (; !operations_.empty(); operations_.pop_back(), undo_.pop_back()) {
     const auto [kind, span, visual_tokens] = operations_.back();
     Undo& undo = undo_.back();
-    if (kind != Kind::kDrop) spans_[span] = std::move(undo.before);
-    if (kind == Kind::kCoarsen) continue;
-    const size_t left = span + (kind == Kind::kMerge ? 1 : 0);
+    if (kind == Kind::kCoarsen) {
+      spans_[span].visual_tokens = undo.visual_tokens;
+      continue;
+    }
+    size_t left = span;
+    if (kind == Kind::kMerge) {
+      spans_[span].frames = undo.frames;
+      spans_[span].to_ns = undo.to_ns;
+      spans_[span].mean = std::move(undo.mean);
+      compare(span);
+      ++left;
+    }
     spans_.insert(spans_.begin() + static_cast<std::ptrdiff_t>(left), std::move(undo.left));
     compare(left + 1);
   }
@@ -140,11 +150,23 @@ MemoryOperation WindowMemory::next_operation() const {
   return {Kind::kDrop, 0};
 }
 
+// The last append() stays. What it did away with gives its memory to the next averages.
+void WindowMemory::forget_undo() {
+  const auto keep = [&](std::vector<float>& mean) {
+    if (mean.capacity() > 0 && spare_.size() < kMostSpare) spare_.push_back(std::move(mean));
+  };
+  for (Undo& undo : undo_) {
+    keep(undo.mean);
+    keep(undo.left.mean);
+  }
+  undo_.clear();
+}
+
 void WindowMemory::apply(const MemoryOperation& operation) {
   Undo& undo = undo_.emplace_back();
   MemorySpan& span = spans_[operation.span];
-  if (operation.kind != Kind::kDrop) undo.before = span;
   if (operation.kind == Kind::kCoarsen) {
+    undo.visual_tokens = span.visual_tokens;
     books_.visual_tokens -= span.visual_tokens - operation.visual_tokens;
     books_.positions -= span.visual_tokens - operation.visual_tokens;
     span.visual_tokens = operation.visual_tokens;
@@ -156,17 +178,29 @@ void WindowMemory::apply(const MemoryOperation& operation) {
   const MemorySpan& left = undo.left;
   books_.visual_tokens -= left.visual_tokens;
   books_.positions -= left.visual_tokens + left.marker_tokens;
-  if (operation.kind == Kind::kMerge) {
-    const double part = static_cast<double>(left.frames) / (span.frames + left.frames);
-    for (size_t i = 0; i < span.mean.size(); ++i) {
-      span.mean[i] += static_cast<float>((left.mean[i] - span.mean[i]) * part);
-    }
-    span.frames += left.frames;
-    span.to_ns = left.to_ns;
-  }
+  if (operation.kind == Kind::kMerge) merge(span, undo);
   spans_.erase(spans_.begin() + static_cast<std::ptrdiff_t>(leaves));
   compare(operation.span);
   compare(operation.span + 1);
+}
+
+// Takes undo.left into the span.
+void WindowMemory::merge(MemorySpan& span, Undo& undo) {
+  const MemorySpan& left = undo.left;
+  undo.frames = span.frames;
+  undo.to_ns = span.to_ns;
+  undo.mean.swap(span.mean);
+  if (!spare_.empty()) {
+    span.mean.swap(spare_.back());
+    spare_.pop_back();
+  }
+  span.mean.resize(undo.mean.size());
+  const double part = static_cast<double>(left.frames) / (span.frames + left.frames);
+  for (size_t i = 0; i < span.mean.size(); ++i) {
+    span.mean[i] = undo.mean[i] + static_cast<float>((left.mean[i] - undo.mean[i]) * part);
+  }
+  span.frames += left.frames;
+  span.to_ns = left.to_ns;
 }
 
 // The oldest frame of the finest level that is over its share.

@@ -110,14 +110,19 @@ class M3_API WindowMemory {
   };
   // What an operation did away with.
   struct Undo {
-    MemorySpan before;  // the span; empty with kDrop
-    MemorySpan left;    // what has gone; empty with kCoarsen
+    int visual_tokens = 0;    // of the span before; with kCoarsen
+    int64_t frames = 0;       // likewise; with kMerge
+    int64_t to_ns = kNoTime;  // likewise
+    std::vector<float> mean;  // likewise
+    MemorySpan left;          // what has gone; with kMerge and kDrop
   };
 
   bool fits(double share_of_limits) const;
   bool too_many() const;
   MemoryOperation next_operation() const;
+  void forget_undo();
   void apply(const MemoryOperation& operation);
+  void merge(MemorySpan& span, Undo& undo);
   void perform(const MemoryOperation& operation);
   std::optional<size_t> to_coarsen() const;
   std::optional<size_t> oldest_to_coarsen(int scale, double share) const;
@@ -137,6 +142,7 @@ class M3_API WindowMemory {
   // Of the last append().
   std::vector<MemoryOperation> operations_;
   std::vector<Undo> undo_;
+  std::vector<std::vector<float>> spare_;  // means of what is gone: memory for the next average
   Books books_before_;
 };
 

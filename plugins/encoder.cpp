@@ -13,6 +13,7 @@
 #include "plugins/gstm3meta.h"
 #include "plugins/gstm3tokens.h"
 #include "plugins/load_event.h"
+#include "plugins/lost_event.h"
 
 namespace m3 {
 namespace {
@@ -21,7 +22,7 @@ namespace {
 // batch.
 constexpr size_t kFramesInFlight = 4;
 // Buffers that may wait behind them. Most are empty (sampled out), so this is seconds of video and
-// little memory.
+// little memory. Behind them a live stream's frames are counted and have no buffer.
 constexpr size_t kBuffersInFlight = 1024;
 constexpr std::chrono::milliseconds kLook{20};  // how often a wait looks for flush and stop
 constexpr double kLoadStep = 0.25;              // changes of load below this are not told
@@ -100,6 +101,20 @@ class FrameItem final : public Outbox::Item {
   std::future<Tokens> tokens_;
   std::future<Tokens> crop_;  // invalid: none
   const bool encodes_;
+};
+
+// Frames that have no buffer.
+class LostItem final : public Outbox::Item {
+ public:
+  explicit LostItem(const LostFrames& lost) : lost_(lost) {}
+  void extend(const LostFrames& more) { lost_.add(more); }
+  GstFlowReturn send(GstPad* pad) override {
+    gst_pad_push_event(pad, new_lost_event(lost_));
+    return GST_FLOW_OK;
+  }
+
+ private:
+  LostFrames lost_;
 };
 
 // The token caps, which are known when the model is.
@@ -262,9 +277,12 @@ Decision Encoder::decision_of(GstBuffer* buffer, int64_t pts_ns) const {
 }
 
 GstFlowReturn Encoder::make_room(bool* encode) {
-  if (*encode && !drops_) return outbox_.wait_for_room(kFramesInFlight, kBuffersInFlight);
-  *encode = *encode && outbox_.waiting() < kFramesInFlight;
-  return outbox_.wait_for_room(std::numeric_limits<size_t>::max(), kBuffersInFlight);
+  if (drops_) {
+    *encode = *encode && outbox_.waiting() < kFramesInFlight;
+    return outbox_.flow();
+  }
+  const size_t counted = *encode ? kFramesInFlight : std::numeric_limits<size_t>::max();
+  return outbox_.wait_for_room(counted, kBuffersInFlight);
 }
 
 GstFlowReturn Encoder::process(GstBuffer* buffer) {
@@ -285,6 +303,7 @@ GstFlowReturn Encoder::process(GstBuffer* buffer) {
     }
   }
   if (const GstFlowReturn flow = make_room(&encode); flow != GST_FLOW_OK) return flow;
+  if (drops_ && outbox_.size() >= kBuffersInFlight) return lose(buffer, pts, decision);
 
   std::future<Tokens> tokens;
   std::future<Tokens> crop;
@@ -302,10 +321,8 @@ GstFlowReturn Encoder::process(GstBuffer* buffer) {
   GstBuffer* out = new_token_buffer(buffer, pts);
   const GstM3ScaleMeta* meta = gst_buffer_get_m3_decision(buffer);
   if (wanted && !encode) {
-    if (meta && meta->policy) meta->policy->give_back(meta->granted_at_ns, decision.tokens());
     gst_buffer_set_m3_decision(out, {Action::kSkip, 0, Reason::kBusy}, nullptr, pts_ns);
-    ++state_->dropped;
-    report_drop(buffer, pts);
+    drop(buffer, pts, decision);
   } else if (!meta) {
     gst_buffer_set_m3_decision(out, decision, nullptr, pts_ns);
   }
@@ -314,6 +331,34 @@ GstFlowReturn Encoder::process(GstBuffer* buffer) {
   }
   return outbox_.put(
       std::make_unique<FrameItem>(element_, out, std::move(tokens), std::move(crop)));
+}
+
+GstFlowReturn Encoder::lose(GstBuffer* buffer, GstClockTime pts, const Decision& decision) {
+  LostFrames lost;
+  lost.from_ns = lost.to_ns = state_->time.stream_time(pts);
+  if (lost.to_ns != kNoTime && GST_BUFFER_DURATION_IS_VALID(buffer))
+    lost.to_ns += static_cast<int64_t>(GST_BUFFER_DURATION(buffer));
+  if (decision.action == Action::kEncode) {
+    lost.dropped = 1;
+    drop(buffer, pts, decision);
+    tell_load(1);
+  } else {
+    (decision.action == Action::kReuse ? lost.reused : lost.sampled_out) = 1;
+  }
+  const bool extended = outbox_.amend_last([&](Outbox::Item& last) {
+    auto* before = dynamic_cast<LostItem*>(&last);
+    if (before) before->extend(lost);
+    return before != nullptr;
+  });
+  return extended ? GST_FLOW_OK : outbox_.put(std::make_unique<LostItem>(lost));
+}
+
+// The engine has no time for a frame that should have been encoded: its tokens may be spent again.
+void Encoder::drop(GstBuffer* buffer, GstClockTime pts, const Decision& decision) {
+  const GstM3ScaleMeta* meta = gst_buffer_get_m3_decision(buffer);
+  if (meta && meta->policy) meta->policy->give_back(meta->granted_at_ns, decision.tokens());
+  ++state_->dropped;
+  report_drop(buffer, pts);
 }
 
 void Encoder::report_drop(GstBuffer* buffer, GstClockTime pts) {

@@ -69,8 +69,11 @@ class Encoder {
   std::shared_ptr<Engine> wait_for_engine();
   Decision decision_of(GstBuffer* buffer, int64_t pts_ns) const;
   // GST_FLOW_OK with `encode` saying whether the engine has room for a frame; else the flow to
-  // return.
+  // return. Waits only where nothing is dropped.
   GstFlowReturn make_room(bool* encode);
+  // Of a live stream: so many buffers wait already that this frame is only counted.
+  GstFlowReturn lose(GstBuffer* buffer, GstClockTime pts, const Decision& decision);
+  void drop(GstBuffer* buffer, GstClockTime pts, const Decision& decision);
   void report_drop(GstBuffer* buffer, GstClockTime pts);
   void tell_load(double load);
 

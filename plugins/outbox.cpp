@@ -104,6 +104,11 @@ size_t Outbox::waiting() const {
   return counted_;
 }
 
+size_t Outbox::size() const {
+  const std::lock_guard lock(mutex_);
+  return items_.size();
+}
+
 GstFlowReturn Outbox::wait_for_room(size_t counted, size_t all) {
   std::unique_lock lock(mutex_);
   changed_.wait(

@@ -52,6 +52,7 @@ class Outbox {
   bool amend_last(const std::function<bool(Item&)>& change);
 
   size_t waiting() const;  // counting items that are not sent yet
+  size_t size() const;     // all items that are not sent yet, but for the one that is on its way
   // Waits until fewer than `counted` counting items and fewer than `all` items wait; returns as
   // put() does.
   GstFlowReturn wait_for_room(size_t counted, size_t all);

@@ -10,6 +10,7 @@
 #include "plugins/gstm3meta.h"
 #include "plugins/gstm3tokens.h"
 #include "plugins/load_event.h"
+#include "plugins/lost_event.h"
 #include "plugins/messages.h"
 
 namespace m3 {
@@ -362,6 +363,14 @@ bool Responder::take_event(GstEvent* event) {
     }
     case GST_EVENT_EOS:
       end_stream();
+      break;
+    case GST_EVENT_CUSTOM_DOWNSTREAM:
+      if (const auto lost = lost_in(event)) {
+        gst_event_unref(event);
+        counts_.add(*lost);
+        dropped_ += lost->dropped;
+        return true;
+      }
       break;
     default:
       break;

@@ -30,9 +30,22 @@ void StreamCounts::add(Outcome outcome, int tokens, int64_t pts_ns, int64_t end_
       break;
   }
   line_.visual_tokens += static_cast<uint64_t>(tokens);
-  if (pts_ns == kNoTime) return;
-  first_ns_ = first_ns_ == kNoTime ? pts_ns : std::min(first_ns_, pts_ns);
-  last_ns_ = last_ns_ == kNoTime ? end_ns : std::max(last_ns_, end_ns);
+  extend(pts_ns, end_ns);
+}
+
+void StreamCounts::add(const LostFrames& lost) {
+  const std::lock_guard lock(mutex_);
+  line_.frames += lost.sampled_out + lost.reused + lost.dropped;
+  line_.frames_sampled_out += lost.sampled_out;
+  line_.frames_reused += lost.reused;
+  line_.frames_dropped += lost.dropped;
+  extend(lost.from_ns, lost.to_ns);
+}
+
+void StreamCounts::extend(int64_t from_ns, int64_t to_ns) {
+  if (from_ns == kNoTime) return;
+  first_ns_ = first_ns_ == kNoTime ? from_ns : std::min(first_ns_, from_ns);
+  last_ns_ = last_ns_ == kNoTime ? to_ns : std::max(last_ns_, to_ns);
 }
 
 void StreamCounts::keep_text_tokens(uint64_t tokens) {

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/json_lines.h"
+#include "plugins/lost_event.h"
 
 namespace m3 {
 
@@ -19,6 +20,8 @@ class StreamCounts {
   // pts_ns, end_ns: where the frame begins and ends, stream time; kNoTime: not known. tokens:
   // shown, 0: none.
   void add(Outcome outcome, int tokens, int64_t pts_ns, int64_t end_ns);
+  // Frames of which nothing else is known, see plugins/lost_event.h.
+  void add(const LostFrames& lost);
   // The window and its time markers were forgotten: their tokens still count.
   void keep_text_tokens(uint64_t tokens);
   void end();  // the wall clock stops
@@ -29,6 +32,8 @@ class StreamCounts {
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  void extend(int64_t from_ns, int64_t to_ns);  // with mutex_ held
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.

@@ -33,10 +33,12 @@ void Answerer::start(std::unique_ptr<Generation> generation) {
   post_question();
 }
 
-void Answerer::wake() {
-  if (!step_posted_.exchange(true)) {
-    scheduler_.post(WorkClass::kDecodeStep, [this] { run_step(); });
-  }
+void Answerer::look_for_cancelled() {
+  if (look_posted_.exchange(true)) return;
+  scheduler_.post(WorkClass::kAtOnce, [this] {
+    look_posted_ = false;
+    drop_all_over();
+  });
 }
 
 std::vector<Answerer::Member> Answerer::Pass::end() {
@@ -50,22 +52,23 @@ void Answerer::post_question() {
   scheduler_.post(WorkClass::kQuestionPrefill, [this] { run_question(); });
 }
 
+void Answerer::post_step() {
+  if (std::exchange(step_posted_, true)) return;
+  scheduler_.post(WorkClass::kDecodeStep, [this] { run_step(); });
+}
+
 void Answerer::run_question() {
   question_posted_ = false;
-  drop_those_over(waiting_);
-  drop_those_over(asking_);
+  drop_all_over();
   run(asking_, waiting_, "reading the question");
   if (!asking_.members.empty() || !waiting_.empty()) post_question();
 }
 
 void Answerer::run_step() {
   step_posted_ = false;
-  drop_those_over(waiting_);
-  drop_those_over(asking_);
-  drop_those_over(answering_);
-  drop_those_over(stepping_);
+  drop_all_over();
   run(stepping_, answering_, "generating");
-  if (!stepping_.members.empty() || !answering_.empty()) wake();
+  if (!stepping_.members.empty() || !answering_.empty()) post_step();
 }
 
 // One unit of a pass, a new one where none is under way.
@@ -73,7 +76,7 @@ void Answerer::run(Pass& pass, Generations& waiting, const char* doing) {
   if (pass.members.empty() && waiting.empty()) return;
   try {
     if (pass.members.empty()) begin(pass, waiting);
-    if (pass.rows->run(DecoderPass::Clock::now() + kUnit)) end(pass);
+    if (pass.rows->run(DecoderPass::Clock::now() + unit_)) end(pass);
   } catch (...) {
     end_failed(pass, waiting, text_of_current(doing));
   }
@@ -137,6 +140,14 @@ void Answerer::end(Pass& pass) {
   }
 }
 
+// Cancelled, or past their deadline.
+void Answerer::drop_all_over() {
+  drop_those_over(waiting_);
+  drop_those_over(asking_);
+  drop_those_over(answering_);
+  drop_those_over(stepping_);
+}
+
 // They leave the pass; the others go on with it.
 void Answerer::drop_those_over(Pass& pass) {
   bool all = true;
@@ -176,7 +187,7 @@ void Answerer::take(std::unique_ptr<Generation> generation, const at::Tensor& lo
     return close(std::move(generation), outcome);
   }
   answering_.push_back(std::move(generation));
-  wake();
+  post_step();
 }
 
 void Answerer::close(std::unique_ptr<Generation> generation, Finish finish,

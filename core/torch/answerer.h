@@ -1,6 +1,6 @@
 // Answerer: all answers being generated on one engine. Questions that wait are prefilled together,
 // and so go the decode steps of all answers through the model, whatever their session. Threads:
-// wake() and new_id() from any thread, everything else on the engine's thread.
+// look_for_cancelled() and new_id() from any thread, everything else on the engine's thread.
 #pragma once
 
 #include <atomic>
@@ -19,16 +19,17 @@ namespace m3 {
 
 class Answerer {
  public:
-  // Both are borrowed.
-  Answerer(const Model& model, Scheduler& scheduler) : model_(model), scheduler_(scheduler) {}
+  // Both are borrowed. A unit of work takes about `unit`, and one block of the model at least.
+  Answerer(const Model& model, Scheduler& scheduler, DecoderPass::Clock::duration unit = kUnit)
+      : model_(model), scheduler_(scheduler), unit_(unit) {}
 
   // No two requests of an engine have the same.
   RequestId new_id() noexcept { return ++last_id_; }
   // A branch whose memory was used before, where there is one.
   std::unique_ptr<KvBranch> take_branch();
   void start(std::unique_ptr<Generation> generation);
-  // Looks for cancelled answers before the next unit.
-  void wake();
+  // Ends answers that were cancelled, before the next unit of work.
+  void look_for_cancelled();
 
  private:
   using Generations = std::deque<std::unique_ptr<Generation>>;
@@ -48,12 +49,14 @@ class Answerer {
   };
 
   void post_question();
+  void post_step();
   void run_question();
   void run_step();
   void run(Pass& pass, Generations& waiting, const char* doing);
   void begin(Pass& pass, Generations& waiting);
   void end(Pass& pass);
   void end_failed(Pass& pass, Generations& waiting, const std::string& error);
+  void drop_all_over();
   void drop_those_over(Pass& pass);
   void drop_those_over(Generations& list);
   void take(std::unique_ptr<Generation> generation, const at::Tensor& logits);
@@ -62,10 +65,12 @@ class Answerer {
 
   const Model& model_;
   Scheduler& scheduler_;
+  const DecoderPass::Clock::duration unit_;
   std::atomic<RequestId> last_id_ = 0;
-  std::atomic<bool> step_posted_ = false;
+  std::atomic<bool> look_posted_ = false;
 
   bool question_posted_ = false;
+  bool step_posted_ = false;
   Generations waiting_;                              // for the prefill of their question
   Pass asking_;                                      // questions
   Generations answering_;                            // between two steps

@@ -9,7 +9,8 @@ namespace {
 // How often in a row a waiting class is passed over at most, by WorkClass. A question takes turns
 // with the answers that are being made: one late answer costs less than everybody's late beginning.
 // The others get one unit in eight.
-constexpr std::array<int, kWorkClasses> kMostPassedOver = {7, 1, 7, 7};
+constexpr std::array<int, kWorkClasses> kMostPassedOver = {0, 7, 1, 7, 7};
+constexpr size_t kAtOnce = static_cast<size_t>(WorkClass::kAtOnce);
 
 }  // namespace
 
@@ -18,6 +19,7 @@ void UnitQueue::push(WorkClass work, Unit unit) {
 }
 
 UnitQueue::Unit UnitQueue::pop() {
+  if (!units_[kAtOnce].empty()) return take_from(kAtOnce);
   std::optional<size_t> chosen;
   for (size_t work = 0; work < units_.size(); ++work) {
     if (units_[work].empty()) continue;
@@ -30,8 +32,12 @@ UnitQueue::Unit UnitQueue::pop() {
   for (size_t work = 0; work < units_.size(); ++work) {
     passed_over_[work] = work == *chosen || units_[work].empty() ? 0 : passed_over_[work] + 1;
   }
-  Unit unit = std::move(units_[*chosen].front());
-  units_[*chosen].pop_front();
+  return take_from(*chosen);
+}
+
+UnitQueue::Unit UnitQueue::take_from(size_t work) {
+  Unit unit = std::move(units_[work].front());
+  units_[work].pop_front();
   return unit;
 }
 
@@ -67,6 +73,7 @@ void Scheduler::loop() {
       });
       if (stopping_) return;
     }
+    ++units_run_;
     unit();
   }
 }

@@ -1,11 +1,14 @@
 // Scheduler: one compute thread and one queue for a device. Work comes in units of at most about 50
 // ms; a unit that has more to do posts its successor. Urgent classes go first, but a class that
-// waits gets one unit in eight. Threads: post() from any thread; units run on the scheduler's own
-// thread, one at a time.
+// waits gets one unit in eight. Threads: post() and units_run() from any thread; units run on the
+// scheduler's own thread, one at a time.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -13,9 +16,10 @@
 
 namespace m3 {
 
-// Most urgent first.
-enum class WorkClass { kDecodeStep, kQuestionPrefill, kTower, kStreamPrefill };
-inline constexpr int kWorkClasses = 4;
+// Most urgent first. kAtOnce is for what takes no time and must not wait for what does (ending what
+// was cancelled): nothing is run before it, and it passes nobody over.
+enum class WorkClass { kAtOnce, kDecodeStep, kQuestionPrefill, kTower, kStreamPrefill };
+inline constexpr int kWorkClasses = 5;
 
 // The order in which queued units run; knows no thread.
 class UnitQueue {
@@ -27,6 +31,8 @@ class UnitQueue {
   Unit pop();
 
  private:
+  Unit take_from(size_t work);
+
   std::array<std::deque<Unit>, kWorkClasses> units_;
   std::array<int, kWorkClasses> passed_over_{};  // units of other classes run while this one waited
 };
@@ -47,6 +53,8 @@ class Scheduler {
 
   // Units must not throw.
   void post(WorkClass work, Unit unit);
+  // How many have been begun: the engine's clock, in units of work.
+  uint64_t units_run() const noexcept { return units_run_; }
 
  private:
   void loop();
@@ -55,7 +63,8 @@ class Scheduler {
   std::condition_variable wake_;
   UnitQueue queue_;        // guarded by mutex_
   bool stopping_ = false;  // guarded by mutex_
-  std::thread thread_;     // last: starts when all else is there
+  std::atomic<uint64_t> units_run_ = 0;
+  std::thread thread_;  // last: starts when all else is there
 };
 
 }  // namespace m3

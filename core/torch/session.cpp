@@ -26,8 +26,7 @@ TorchSession::~TorchSession() {
     std::unique_lock lock(mutex_);
     for (const auto& [id, ticket] : tickets_) ticket->cancelled = true;
     if (!tickets_.empty()) {
-      post(WorkClass::kQuestionPrefill);
-      answerer_.wake();
+      end_cancelled();
     }
     changed_.wait(lock, [&] { return tickets_.empty(); });
   }
@@ -90,8 +89,7 @@ void TorchSession::cancel(RequestId id) noexcept {
   const auto ticket = tickets_.find(id);
   if (ticket == tickets_.end()) return;
   ticket->second->cancelled = true;
-  post(WorkClass::kQuestionPrefill);
-  answerer_.wake();
+  end_cancelled();
 }
 
 void TorchSession::flush() {
@@ -107,8 +105,7 @@ void TorchSession::flush() {
   const uint64_t questions = stats_.questions;
   stats_ = {};
   stats_.questions = questions;
-  post(WorkClass::kQuestionPrefill);
-  answerer_.wake();
+  end_cancelled();
   changed_.notify_all();
 }
 
@@ -135,6 +132,12 @@ void TorchSession::post(WorkClass work) {
   });
 }
 
+// Those that are still here, and those that are being answered.
+void TorchSession::end_cancelled() {
+  post(WorkClass::kAtOnce);
+  answerer_.look_for_cancelled();
+}
+
 // A question makes everything before it urgent.
 void TorchSession::post_rest() {
   post(asks_ > 0 ? WorkClass::kQuestionPrefill : WorkClass::kStreamPrefill);
@@ -147,7 +150,9 @@ void TorchSession::run(WorkClass work) {
   }
   finish_asks_that_are_over();
   if (prefilling_ && nobody_waits_for_prefill()) stop_prefill();
-  const auto deadline = DecoderPass::Clock::now() + kUnit;
+  // At once is only what was cancelled: the command in hand, or the flush.
+  const auto now = DecoderPass::Clock::now();
+  const auto deadline = work == WorkClass::kAtOnce ? now : now + kUnit;
   while (step() && DecoderPass::Clock::now() < deadline) {
   }
   const std::scoped_lock lock(mutex_);

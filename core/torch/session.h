@@ -75,6 +75,7 @@ class TorchSession final : public Session {
   // With mutex_ held.
   void post(WorkClass work);
   void post_rest();
+  void end_cancelled();
   // On the engine's thread, without mutex_.
   void run(WorkClass work);
   bool step();

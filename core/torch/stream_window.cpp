@@ -77,14 +77,15 @@ void StreamWindow::append(const FrameTokens& frame) {
 // The books (memory_) are ahead of the spans: they know how all of it ends.
 void StreamWindow::carry_out(const MemoryOperation& operation) {
   const auto place = spans_.begin() + static_cast<std::ptrdiff_t>(operation.span);
+  undo_.reserve(undo_.size() + 1);  // nothing is lost between a span and its undo
   forget_rows(operation.span);
   switch (operation.kind) {
     case MemoryOperation::Kind::kCoarsen: {
       at::Tensor coarse =
           pool_square(place->tokens, grid_of(static_cast<int>(place->tokens.size(0))),
                       grid_of(operation.visual_tokens));
-      undo_.push_back({operation, *place, {}});
-      place->tokens = std::move(coarse);
+      undo_.push_back(
+          {operation, std::exchange(place->tokens, std::move(coarse)), place->frames, {}});
       break;
     }
     case MemoryOperation::Kind::kMerge: {
@@ -93,14 +94,15 @@ void StreamWindow::carry_out(const MemoryOperation& operation) {
       const double part =
           static_cast<double>(next.frames) / static_cast<double>(place->frames + next.frames);
       at::Tensor both = at::lerp(place->tokens, next.tokens, part);
-      undo_.push_back({operation, *place, next});
-      place->tokens = std::move(both);
+      const int64_t frames = place->frames;
       place->frames += next.frames;
+      undo_.push_back(
+          {operation, std::exchange(place->tokens, std::move(both)), frames, std::move(next)});
       spans_.erase(place + 1);
       break;
     }
     case MemoryOperation::Kind::kDrop:
-      undo_.push_back({operation, {}, *place});
+      undo_.push_back({operation, {}, 0, std::move(*place)});
       spans_.erase(place);
       break;
   }
@@ -109,9 +111,12 @@ void StreamWindow::carry_out(const MemoryOperation& operation) {
 // The last append never was. Rows that it made void stay so.
 void StreamWindow::take_back() {
   for (; !undo_.empty(); undo_.pop_back()) {
-    auto& [operation, before, left] = undo_.back();
+    auto& [operation, tokens, frames, left] = undo_.back();
     const auto place = spans_.begin() + static_cast<std::ptrdiff_t>(operation.span);
-    if (operation.kind != MemoryOperation::Kind::kDrop) *place = std::move(before);
+    if (operation.kind != MemoryOperation::Kind::kDrop) {
+      place->tokens = std::move(tokens);
+      place->frames = frames;
+    }
     if (operation.kind == MemoryOperation::Kind::kMerge) spans_.insert(place + 1, std::move(left));
     if (operation.kind == MemoryOperation::Kind::kDrop) spans_.insert(place, std::move(left));
   }

@@ -85,8 +85,9 @@ class StreamWindow {
   // What a change of the window did away with.
   struct Undo {
     MemoryOperation operation;
-    Span before;  // the span; empty with kDrop
-    Span left;    // what has gone; empty with kCoarsen
+    at::Tensor tokens;   // of the span before; undefined with kDrop
+    int64_t frames = 0;  // likewise
+    Span left;           // what has gone; empty with kCoarsen
   };
 
   void carry_out(const MemoryOperation& operation);

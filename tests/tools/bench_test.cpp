@@ -59,6 +59,28 @@ TEST(Bench, StreamsSideBySideAreServedAlikeAndComparedWithProcesses) {
   }
 }
 
+TEST(Bench, AStreamThatDoesNotEndStaysWithinItsBounds) {
+  if (!M3_HAVE_TORCH) GTEST_SKIP() << "this build has no torch engine";
+  const ToolResult result =
+      run_tool("m3-bench", {"soak", "--frames", "4000", "--model", "random:" M3_TINY_CONFIG,
+                            "--threads", "1", "--json"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_TRUE(result.err_lines.empty()) << result.err_lines.front();
+  for (const auto& row : result.rows("bench")) {
+    const std::string name = row.at("name");
+    if (name == "soak.frames") {
+      EXPECT_EQ(row.at("value"), 4000);
+    }
+    if (name == "soak.memory") {
+      EXPECT_LE(row.at("ratio").get<double>(), 1.02) << row.dump();
+    }
+    if (name == "soak.positions") {
+      EXPECT_LE(row.at("ratio").get<double>(), 1) << row.dump();
+    }
+  }
+  EXPECT_EQ(names_of(result).size(), 5U);
+}
+
 TEST(Bench, SaysHowLongAQuestionWaitsForItsFirstToken) {
   if (!M3_HAVE_TORCH) GTEST_SKIP() << "this build has no torch engine";
   const ToolResult result =

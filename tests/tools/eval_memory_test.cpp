@@ -50,6 +50,38 @@ TEST_F(EvalMemory, EveryoneIsAskedTheSameAfterEachTime) {
   const std::set<std::string> later = {"nested", "recent", "blind"};
   EXPECT_EQ(arms, (std::map<double, std::set<std::string>>{
                       {6, later}, {30, {"nested", "fine", "blind"}}, {120, later}}));
+  std::map<double, std::set<std::string>> against;
+  for (const Json& lead : result.rows("memory_lead")) {
+    against[lead.at("seconds_ago")].insert(lead.at("against").get<std::string>());
+    EXPECT_EQ(lead.at("factor"), lead.at("against") == "fine" ? 0.8 : 2.0);
+    EXPECT_LE(lead.at("nested_low"), lead.at("nested")) << lead.dump();
+    EXPECT_GE(lead.at("other_high"), lead.at("other")) << lead.dump();
+  }
+  EXPECT_EQ(against, (std::map<double, std::set<std::string>>{
+                         {6, {"recent"}}, {30, {"fine"}}, {120, {"recent"}}}));
+  EXPECT_EQ(eval({"--needles", "3", "--minutes", "0.1", "2"}).out, result.out);
+}
+
+// Half a minute is also when fine is asked.
+TEST_F(EvalMemory, GoesOnBehindTheLastMinuteAndAsksNobodyTwice) {
+  label({"car", "dog", "boat", "tree", "chair"});
+  const ToolResult result = eval({"--needles", "2", "--minutes", "0.1", "0.5"});
+  EXPECT_EQ(result.exit_code, 0);
+  for (const Json& row : result.rows("memory")) {
+    if (row.at("kind") == "all") {
+      EXPECT_EQ(row.at("n"), 6) << row.dump();
+    }
+  }
+  EXPECT_EQ(result.rows("memory").size(), 3U * (3 + 4));
+}
+
+TEST_F(EvalMemory, SaysTheSameForPeople) {
+  label({"car", "dog", "boat", "tree", "chair"});
+  const ToolResult result = run_tool("m3-eval", {"memory", "--data", folder_.path(), "--model",
+                                                 "fake:", "--needles", "2", "--minutes", "0.1"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_NE(result.out.find("nested"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("of 0.8 times"), std::string::npos) << result.out;
 }
 
 TEST_F(EvalMemory, SaysWhenNothingCanBeHidden) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <memory>
@@ -56,6 +57,15 @@ TEST(UnitQueue, AQuestionTakesTurnsWithAnswersBeingMade) {
   EXPECT_EQ(letters.run_all(), "dqdqdqdd");
 }
 
+TEST(UnitQueue, WhatIsDoneAtOncePassesNobodyOver) {
+  LettersInOrder letters;
+  letters.push(WorkClass::kDecodeStep, 'd', 8);
+  letters.push(WorkClass::kStreamPrefill, 's');
+  for (int i = 0; i < 5; ++i) letters.run_one();
+  letters.push(WorkClass::kAtOnce, 'a', 9);
+  EXPECT_EQ(letters.run_all(), "dddddaaaaaaaaaddsd");
+}
+
 TEST(UnitQueue, GivesAWaitingClassOneUnitInEight) {
   LettersInOrder letters;
   letters.push(WorkClass::kDecodeStep, 'd', 20);
@@ -104,6 +114,17 @@ TEST(Scheduler, AUnitMayPostItsSuccessor) {
   };
   scheduler.post(WorkClass::kTower, unit);
   EXPECT_EQ(done.get_future().get(), 3);
+}
+
+TEST(Scheduler, CountsItsUnits) {
+  Scheduler scheduler(plain);
+  std::promise<uint64_t> third;
+  uint64_t first = 0;
+  scheduler.post(WorkClass::kTower, [&] { first = scheduler.units_run(); });
+  scheduler.post(WorkClass::kTower, [] {});
+  scheduler.post(WorkClass::kTower, [&] { third.set_value(scheduler.units_run()); });
+  EXPECT_EQ(third.get_future().get(), 3U);
+  EXPECT_EQ(first, 1U);
 }
 
 TEST(Scheduler, EndsAfterTheRunningUnitAndDropsTheRest) {

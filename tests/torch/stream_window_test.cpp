@@ -123,6 +123,21 @@ TEST_F(StreamWindowTest, NeverOutgrowsTheModelsContext) {
   EXPECT_GT(window.summary().positions, 256 - 2 * 41);
 }
 
+TEST_F(StreamWindowTest, YearsOfStreamFitTheContext) {
+  options_.window_tokens = 100;
+  StreamWindow window(tiny_model(), options_);
+  constexpr int64_t kYear = int64_t{365} * 24 * 3600 * kSecond;
+  for (int number = 0; number < 400; ++number) {
+    FrameTokens next = frame(number, number % 4 == 0 ? 36 : 9);
+    next.pts_ns = number / 2 * (kYear / 4) + number % 2 * kSecond;
+    window.append(next);
+    ASSERT_LE(window.summary().positions, 256);
+  }
+  EXPECT_EQ(window.summary().to_ns, 199 * (kYear / 4) + kSecond);
+  EXPECT_TRUE(window.prefill(kNever));
+  EXPECT_GT(window.summary().frames, 2);
+}
+
 // What a frame costs once the window is full, in rows that go through the model.
 double rows_a_frame(const Model& model, int window_tokens) {
   SessionOptions options;

@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <deque>
 #include <future>
 #include <utility>
 
 #include "core/activity_since.h"
-#include "core/error.h"
 #include "core/vision/frame_activity.h"
-#include "tools/common/answer_box.h"
 #include "tools/dataset/random.h"
 #include "tools/dataset/window_questions.h"
 #include "tools/m3_eval/scoring.h"
+#include "tools/pictures/question_batch.h"
 
 namespace m3::eval {
 namespace {
@@ -21,8 +21,24 @@ constexpr double kCameraFps = 10;  // frames that motion is measured on
 constexpr size_t kQuestionsAStand = 5;
 constexpr double kPatience = 1.5;     // seconds of a new picture before it is asked about
 constexpr double kBurstSeconds = 10;  // of budget
+constexpr double kWatching = 0.3;     // of the time that a film takes, about
+constexpr size_t kFramesInFlight = 4;
+constexpr size_t kSideBySide = 16;  // viewers with a window each
 
 int64_t to_ns(double seconds) { return std::llround(seconds * 1e9); }
+
+// The frames that are looked at, of those that the camera sees.
+std::vector<double> sampled_seconds(const dataset::Film& film, double fps) {
+  std::vector<double> seconds;
+  double next = 0;
+  for (int number = 0; number / kCameraFps < film.seconds(); ++number) {
+    const double second = number / kCameraFps;
+    if (second + 1e-6 < next) continue;
+    next += 1 / fps;
+    seconds.push_back(second);
+  }
+  return seconds;
+}
 
 SetQuestion to_question(const dataset::QuestionAnswer& made) {
   SetQuestion question;
@@ -35,6 +51,67 @@ SetQuestion to_question(const dataset::QuestionAnswer& made) {
   return question;
 }
 
+// Picks frames and their scales in one way of spending.
+class Chooser {
+ public:
+  Chooser(const Spending& spending, const std::vector<int>& ladder) : spending_(spending) {
+    if (spending.fixed_scale > 0) return;
+    ScalePolicyOptions options;
+    options.ladder = ladder;
+    options.fps = 0;  // the frames are those that fps picked
+    const double burst =
+        std::max(spending.budget * kBurstSeconds, static_cast<double>(ladder.back()));
+    policy_ = std::make_unique<ScalePolicy>(options,
+                                            std::make_shared<TokenBudget>(spending.budget, burst));
+  }
+
+  // Frames in their order. 0: not this one.
+  int scale_of(double second, const Activity& activity) {
+    if (policy_) {
+      const int64_t pts_ns = to_ns(second);
+      if (!policy_->samples(pts_ns)) return 0;
+      const Decision decision = policy_->decide(activity, pts_ns);
+      return decision.action == Action::kEncode ? decision.scale : 0;
+    }
+    // As often as the budget allows, whatever there is to see.
+    if (second + 1e-6 < next_) return 0;
+    next_ = std::max(next_ + spending_.fixed_scale / spending_.budget, second);
+    return spending_.fixed_scale;
+  }
+
+ private:
+  const Spending spending_;
+  std::unique_ptr<ScalePolicy> policy_;  // null: a fixed scale
+  double next_ = 0;                      // second of the next frame of a fixed scale
+};
+
+// The tower, some frames ahead of who waits for them.
+class Tower {
+ public:
+  explicit Tower(Engine& engine) : engine_(engine) {}
+
+  void encode(const Image& image, Tokens& into) {
+    if (open_.size() == kFramesInFlight) finish_one();
+    EncodeRequest request;
+    request.frame = image.view();
+    request.keep_scale = engine_.info().ladder.back();
+    open_.emplace_back(engine_.encode(request), &into);
+  }
+  void finish() {
+    while (!open_.empty()) finish_one();
+  }
+
+ private:
+  void finish_one() {
+    auto [tokens, into] = std::move(open_.front());
+    open_.pop_front();
+    *into = tokens.get();
+  }
+
+  Engine& engine_;
+  std::deque<std::pair<std::future<Tokens>, Tokens*>> open_;
+};
+
 }  // namespace
 
 FilmExam::FilmExam(std::shared_ptr<Engine> engine, const ControlOptions& options,
@@ -44,37 +121,54 @@ FilmExam::FilmExam(std::shared_ptr<Engine> engine, const ControlOptions& options
       vocabulary_(vocabulary),
       stop_(std::move(stop)) {}
 
-FilmExam::Watch FilmExam::watch(dataset::Film& film) const {
+std::optional<FilmExam::Watch> FilmExam::watch(dataset::Film& film,
+                                               const std::vector<Spending>& spendings, size_t last,
+                                               const std::function<void(double)>& progress) const {
   Watch watch;
+  watch.choices.resize(spendings.size());
+  watch.tokens.resize(seconds_.size());
+  std::vector<Chooser> choosers;
+  for (const Spending& spending : spendings)
+    choosers.emplace_back(spending, engine_->info().ladder);
+  Tower tower(*engine_);
   FrameActivity measure;
   ActivitySince since;
-  double next = 0;
+  size_t place = 0;
   for (int number = 0; number / kCameraFps < film.seconds(); ++number) {
     const double second = number / kCameraFps;
     const Image image = film.frame(second);
     FrameView frame = image.view();
     frame.pts_ns = to_ns(second);
     since.add(measure.measure(frame));
-    if (second + 1e-6 < next) continue;
-    next += 1 / options_.fps;
-    watch.seconds.push_back(second);
-    watch.activities.push_back(since.take());
+    if (place == seconds_.size() || second != seconds_[place]) continue;
+    const Activity activity = since.take();
+    bool wanted = false;
+    for (size_t way = 0; way < choosers.size(); ++way) {
+      const int scale = choosers[way].scale_of(second, activity);
+      if (scale == 0) continue;
+      watch.choices[way].push_back({place, scale});
+      wanted = true;
+    }
+    if (wanted && place <= last) tower.encode(image, watch.tokens[place]);
+    ++place;
+    progress(kWatching * second / film.seconds());
+    if (stop_.stop_requested()) return std::nullopt;
   }
+  tower.finish();
   return watch;
 }
 
-std::vector<FilmExam::Moment> FilmExam::moments(const dataset::Film& film,
-                                                const Watch& watch) const {
+std::vector<FilmExam::Moment> FilmExam::moments(const dataset::Film& film) const {
   std::vector<Moment> all;
   dataset::Random random(options_.seed, static_cast<uint64_t>(film.seconds() * 1000));
   for (size_t stand = 0; stand < film.stands().size(); ++stand) {
     const auto& shown = film.stands()[stand];
     if (shown.end - shown.begin < kPatience + 0.2) continue;
     const double at = shown.begin + random.between(kPatience, shown.end - shown.begin - 0.1);
-    const auto found = std::upper_bound(watch.seconds.begin(), watch.seconds.end(), at);
-    if (found == watch.seconds.begin()) continue;
+    const auto found = std::upper_bound(seconds_.begin(), seconds_.end(), at);
+    if (found == seconds_.begin()) continue;
     Moment moment;
-    moment.frame = static_cast<size_t>(found - watch.seconds.begin()) - 1;
+    moment.frame = static_cast<size_t>(found - seconds_.begin()) - 1;
     for (const auto& made : dataset::window_questions(film.watched(stand), vocabulary_, vocabulary_,
                                                       kQuestionsAStand, random)) {
       if (made.kind != "caption") moment.questions.push_back(to_question(made));
@@ -84,113 +178,91 @@ std::vector<FilmExam::Moment> FilmExam::moments(const dataset::Film& film,
   return all;
 }
 
-std::vector<FilmExam::Choice> FilmExam::choices(const Spending& spending,
-                                                const Watch& watch) const {
-  std::vector<Choice> chosen;
-  if (spending.fixed_scale > 0) {
-    // As often as the budget allows, whatever there is to see.
-    double next = 0;
-    for (size_t i = 0; i < watch.seconds.size(); ++i) {
-      if (watch.seconds[i] + 1e-6 < next) continue;
-      chosen.push_back({i, spending.fixed_scale});
-      next += spending.fixed_scale / spending.budget;
-      next = std::max(next, watch.seconds[i]);
-    }
-    return chosen;
+// The frames that came since then.
+bool FilmExam::show(const std::vector<Choice>& choices, size_t number, const Watch& watch,
+                    Viewer& viewer) const {
+  if (!viewer.session) {
+    SessionOptions options;
+    options.window_tokens = options_.window_tokens;
+    viewer.session = engine_->create_session(options);
   }
-  const std::vector<int>& ladder = engine_->info().ladder;
-  ScalePolicyOptions policy_options;
-  policy_options.ladder = ladder;
-  policy_options.fps = 0;  // the frames are those that fps picked
-  const double burst =
-      std::max(spending.budget * kBurstSeconds, static_cast<double>(ladder.back()));
-  ScalePolicy policy(policy_options, std::make_shared<TokenBudget>(spending.budget, burst));
-  for (size_t i = 0; i < watch.seconds.size(); ++i) {
-    const int64_t pts_ns = to_ns(watch.seconds[i]);
-    if (!policy.samples(pts_ns)) continue;
-    const Decision decision = policy.decide(watch.activities[i], pts_ns);
-    if (decision.action == Action::kEncode) chosen.push_back({i, decision.scale});
+  for (; viewer.shown < number; ++viewer.shown) {
+    const auto& [frame, scale] = choices[viewer.shown];
+    if (!viewer.session->wait_inbox(stop_)) return false;
+    viewer.session->append({watch.tokens[frame].pool_to(scale), to_ns(seconds_[frame])});
   }
-  return chosen;
+  return true;
 }
 
-const Tokens& FilmExam::tokens(size_t frame, const Watch& watch, dataset::Film& film) {
-  if (tokens_[frame].empty()) {
-    const Image image = film.frame(watch.seconds[frame]);
-    EncodeRequest request;
-    request.frame = image.view();
-    request.keep_scale = engine_->info().ladder.back();
-    tokens_[frame] = engine_->encode(request).get();
+bool FilmExam::ask(const Moment& moment, const Watch& watch, const Scoring& scoring,
+                   std::vector<Viewer>& viewers) const {
+  // How much each has seen, and who saw the same before it.
+  std::vector<size_t> seen;
+  std::vector<size_t> alike;
+  for (const std::vector<Choice>& choices : watch.choices) {
+    const auto end =
+        std::upper_bound(choices.begin(), choices.end(), moment.frame,
+                         [](size_t frame, const Choice& choice) { return frame < choice.frame; });
+    seen.push_back(static_cast<size_t>(end - choices.begin()));
+    size_t other = 0;
+    while (!std::equal(choices.begin(), end, watch.choices[other].begin(),
+                       watch.choices[other].begin() + static_cast<std::ptrdiff_t>(seen[other]))) {
+      ++other;
+    }
+    alike.push_back(other);
   }
-  return tokens_[frame];
-}
-
-bool FilmExam::ask(const std::vector<Choice>& choices, const std::vector<Moment>& moments,
-                   const Watch& watch, dataset::Film& film, FilmResult& result) {
-  SessionOptions session_options;
-  session_options.window_tokens = options_.window_tokens;
-  const auto session = engine_->create_session(session_options);
-  std::vector<SetQuestion> asked;
-  std::vector<std::future<Answer>> answers;
-  size_t next = 0;
-  for (const Moment& moment : moments) {
-    for (; next < choices.size() && choices[next].frame <= moment.frame; ++next) {
-      if (!session->wait_inbox(stop_)) return false;
-      session->append({tokens(choices[next].frame, watch, film).pool_to(choices[next].scale),
-                       to_ns(watch.seconds[choices[next].frame])});
+  std::vector<size_t> right(viewers.size());
+  for (size_t way = 0; way < viewers.size();) {
+    tools::QuestionBatch batch(stop_);
+    std::vector<size_t> asked;
+    for (; way < viewers.size() && asked.size() < kSideBySide; ++way) {
+      if (alike[way] != way) continue;
+      if (!show(watch.choices[way], seen[way], watch, viewers[way])) return false;
+      for (const SetQuestion& question : moment.questions) {
+        Question text;
+        text.text = question.question;
+        text.asked_at_ns = to_ns(seconds_[moment.frame]);
+        batch.ask(*viewers[way].session, std::move(text));
+      }
+      asked.push_back(way);
     }
-    for (const SetQuestion& question : moment.questions) {
-      const auto box = std::make_shared<tools::AnswerBox>();
-      answers.push_back(box->future());
-      Question text;
-      text.text = question.question;
-      text.asked_at_ns = to_ns(watch.seconds[moment.frame]);
-      session->ask(std::move(text), box);
-      asked.push_back(question);
-    }
-    // One moment's questions are answered side by side; no more wait.
-    for (size_t i = answers.size() - moment.questions.size(); i < answers.size(); ++i)
-      answers[i].wait();
+    const std::vector<Answer> answers = batch.answers();
     if (stop_.stop_requested()) return false;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      const SetQuestion& question = moment.questions[i % moment.questions.size()];
+      right[asked[i / moment.questions.size()]] += scoring.is_right(question, answers[i].text);
+    }
   }
-  const Scoring scoring(asked);
-  for (size_t i = 0; i < asked.size(); ++i) {
-    const Answer answer = answers[i].get();
-    if (answer.finish == Finish::kError) throw Error(ErrorCode::kInternal, answer.error);
-    result.right += scoring.is_right(asked[i], answer.text) ? 1 : 0;
-  }
-  result.questions = asked.size();
-  for (const Choice& choice : choices) result.visual_tokens += choice.scale;
-  result.tower_calls = choices.size();
-  result.seconds = film.seconds();
+  for (size_t way = 0; way < viewers.size(); ++way) viewers[way].right += right[alike[way]];
   return true;
 }
 
 std::vector<FilmResult> FilmExam::examine(dataset::Film& film,
                                           const std::vector<Spending>& spendings,
                                           const std::function<void(double)>& progress) {
-  const Watch watch = this->watch(film);
-  const std::vector<Moment> moments = this->moments(film, watch);
-  tokens_.assign(watch.seconds.size(), Tokens());
+  seconds_ = sampled_seconds(film, options_.fps);
+  const std::vector<Moment> moments = this->moments(film);
+  const size_t last = moments.empty() ? 0 : moments.back().frame;
+  const std::optional<Watch> watch = this->watch(film, spendings, last, progress);
+  if (!watch) return {};
+  std::vector<SetQuestion> all;
+  for (const Moment& moment : moments)
+    all.insert(all.end(), moment.questions.begin(), moment.questions.end());
+  const Scoring scoring(all);
+  std::vector<Viewer> viewers(spendings.size());
+  for (size_t i = 0; i < moments.size(); ++i) {
+    progress(kWatching +
+             (1 - kWatching) * static_cast<double>(i) / static_cast<double>(moments.size()));
+    if (!ask(moments[i], *watch, scoring, viewers)) return {};
+  }
   std::vector<FilmResult> results;
-  std::vector<std::vector<Choice>> known;
-  for (const Spending& spending : spendings) {
-    progress(static_cast<double>(results.size()) / static_cast<double>(spendings.size()));
-    known.push_back(choices(spending, watch));
-    // What a budget does not bind is the same as with a larger one.
-    const auto same = std::find_if(known.begin(), known.end() - 1, [&](const auto& other) {
-      return std::equal(other.begin(), other.end(), known.back().begin(), known.back().end(),
-                        [](const Choice& a, const Choice& b) {
-                          return a.frame == b.frame && a.scale == b.scale;
-                        });
-    });
-    if (same != known.end() - 1) {
-      results.push_back(results[static_cast<size_t>(same - known.begin())]);
-      continue;
-    }
-    FilmResult result;
-    if (!ask(known.back(), moments, watch, film, result)) return {};
-    results.push_back(result);
+  for (size_t way = 0; way < spendings.size(); ++way) {
+    FilmResult& result = results.emplace_back();
+    result.seconds = film.seconds();
+    result.questions = all.size();
+    result.right = viewers[way].right;
+    result.tower_calls = watch->choices[way].size();
+    for (const Choice& choice : watch->choices[way]) result.visual_tokens += choice.scale;
   }
   return results;
 }

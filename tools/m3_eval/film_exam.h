@@ -1,12 +1,14 @@
 // FilmExam: shows a film to a model under several ways of spending tokens and asks the same
-// questions each time. Activity is measured once a film, a frame goes through the tower once,
-// whoever wants it. Threads: one thread.
+// questions each time. What the ways have in common is done once: a film is played and its activity
+// measured once, a frame goes through the tower once, whoever wants it, ways that have seen the
+// same so far are asked once, and what is asked of the others at one moment is answered side by
+// side. Threads: one thread.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
-#include <string>
 #include <vector>
 
 #include "core/engine.h"
@@ -17,6 +19,8 @@
 #include "tools/m3_eval/question_set.h"
 
 namespace m3::eval {
+
+class Scoring;
 
 class FilmExam {
  public:
@@ -34,30 +38,40 @@ class FilmExam {
     size_t frame = 0;
     std::vector<SetQuestion> questions;
   };
+  // A frame that is encoded.
   struct Choice {
     size_t frame = 0;
     int scale = 0;
+    friend bool operator==(const Choice&, const Choice&) = default;
   };
-  // A film's sampled frames, and what moved since the one before.
+  // The tokens of a film's sampled frames, those that anybody wants before the last question, and
+  // who wants which.
   struct Watch {
-    std::vector<double> seconds;
-    std::vector<Activity> activities;
+    std::vector<Tokens> tokens;
+    std::vector<std::vector<Choice>> choices;  // of each way of spending
+  };
+  // One way of spending, while the questions are asked.
+  struct Viewer {
+    std::unique_ptr<Session> session;  // null until it has seen what nobody before it has
+    size_t shown = 0;                  // choices that are in the session
+    size_t right = 0;
   };
 
-  Watch watch(dataset::Film& film) const;
-  std::vector<Moment> moments(const dataset::Film& film, const Watch& watch) const;
-  // The frames that are encoded, and their scales.
-  std::vector<Choice> choices(const Spending& spending, const Watch& watch) const;
+  std::vector<Moment> moments(const dataset::Film& film) const;
+  // None: interrupted. last: the last frame that is asked about.
+  std::optional<Watch> watch(dataset::Film& film, const std::vector<Spending>& spendings,
+                             size_t last, const std::function<void(double)>& progress) const;
   // False: interrupted.
-  bool ask(const std::vector<Choice>& choices, const std::vector<Moment>& moments,
-           const Watch& watch, dataset::Film& film, FilmResult& result);
-  const Tokens& tokens(size_t frame, const Watch& watch, dataset::Film& film);
+  bool ask(const Moment& moment, const Watch& watch, const Scoring& scoring,
+           std::vector<Viewer>& viewers) const;
+  bool show(const std::vector<Choice>& choices, size_t number, const Watch& watch,
+            Viewer& viewer) const;
 
   const std::shared_ptr<Engine> engine_;
   const ControlOptions options_;
   const dataset::Vocabulary& vocabulary_;
   const std::stop_token stop_;
-  std::vector<Tokens> tokens_;  // by sampled frame of the film in hand; empty: not yet
+  std::vector<double> seconds_;  // of the sampled frames of the film in hand
 };
 
 }  // namespace m3::eval

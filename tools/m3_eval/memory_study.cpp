@@ -1,106 +1,61 @@
 #include "tools/m3_eval/memory_study.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <deque>
 #include <map>
-#include <random>
 #include <set>
-#include <tuple>
 #include <utility>
 
-#include "core/error.h"
-#include "tools/common/answer_box.h"
-#include "tools/dataset/noun.h"
-#include "tools/m3_eval/question_set.h"
+#include "tools/m3_eval/needles.h"
 #include "tools/m3_eval/scoring.h"
 #include "tools/m3_eval/stream_of_pictures.h"
+#include "tools/pictures/question_batch.h"
 
 namespace m3::eval {
 namespace {
 
-constexpr double kLead = 10;        // seconds of other video in front of a needle
+constexpr int kLead = 10;           // seconds of other video in front of a needle
 constexpr double kNeedleStays = 2;  // seconds
 constexpr double kFineAgo = 30;     // seconds, of the comparison of coarse with fine
 constexpr int kAnswerTokens = 12;
 
-// One needle: its picture, the video around it, and what is asked about it.
-struct Needle {
-  const dataset::AnnotatedPicture* picture;
-  std::vector<const dataset::AnnotatedPicture*> video;  // scene by scene, without needle and decoy
-  std::vector<SetQuestion> questions;
-};
-
-SetQuestion asked(const std::string& kind, const std::string& text, const std::string& answer) {
-  SetQuestion question;
-  question.kind = kind;
-  question.question = text;
-  question.answer = answer;
-  return question;
-}
-
-class NeedleMaker {
+// What is in view from second to second: other video, the needle, other video again. Every stream
+// of a plan has its frames at the same times.
+class NeedleStream {
  public:
-  NeedleMaker(const std::vector<dataset::AnnotatedPicture>& pictures, uint64_t seed)
-      : random_(seed) {
-    for (const dataset::AnnotatedPicture& picture : pictures) {
-      if (picture.label.empty() || picture.complete == false) continue;
-      labelled_.push_back(&picture);
-      by_label_[picture.label].push_back(&picture);
-    }
-    for (const auto& [label, of_label] : by_label_) labels_.push_back(label);
+  NeedleStream(const Haystack& haystack, const Needle& needle, double scene_seconds,
+               PictureTokens& pictures, bool grey, StreamOfPictures::Take take)
+      : stream_(std::move(take), pictures, grey),
+        scene_seconds_(scene_seconds),
+        scene_(haystack.video.begin()),
+        end_(haystack.video.end()) {
+    stream_.begin_scene((*scene_++)->file);
+    stream_.go_on(kLead);
+    stream_.begin_scene(needle.picture->file);
+    stream_.go_on(kNeedleStays);
   }
 
-  // Every label is needle once before any is it again, and decoy for another one, so that neither
-  // name gives the answer away.
-  std::vector<Needle> make(const MemoryPlan& plan) {
-    if (labels_.size() < 4) {
-      throw Error(ErrorCode::kNotFound,
-                  "the annotations name fewer than four different pictures: nothing can be hidden "
-                  "among others");
+  // Goes on until the needle has been gone for so long.
+  void play_to(double seconds_ago, const std::stop_token& stop) {
+    const double until = kLead + kNeedleStays + seconds_ago;
+    while (stream_.now() < until - 1e-6 && !stop.stop_requested()) {
+      if (left_ <= 1e-6) {
+        if (scene_ != end_) stream_.begin_scene((*scene_++)->file);
+        left_ = scene_seconds_;
+      }
+      const double part = std::min(left_, until - stream_.now());
+      stream_.go_on(part);
+      left_ -= part;
     }
-    std::shuffle(labels_.begin(), labels_.end(), random_);
-    std::vector<Needle> needles;
-    for (size_t i = 0; i < plan.needles; ++i) {
-      const std::string& label = labels_[i % labels_.size()];
-      const std::string& decoy = labels_[(i + 1) % labels_.size()];
-      const std::string name = dataset::with_article(dataset::spoken_name(label));
-      const std::string absent = dataset::with_article(dataset::spoken_name(decoy));
-      const auto& of_label = by_label_[label];
-      Needle needle;
-      needle.picture = of_label[random_() % of_label.size()];
-      needle.video = video(plan, label, decoy);
-      const std::string second = std::to_string(static_cast<int>(kLead));
-      needle.questions = {asked("ever", "Did you see " + name + "?", "yes"),
-                          asked("ever", "Did you see " + absent + "?", "no"),
-                          asked("at", "What was in view at " + second + " seconds?", name)};
-      needles.push_back(std::move(needle));
-    }
-    return needles;
   }
 
  private:
-  std::vector<const dataset::AnnotatedPicture*> video(const MemoryPlan& plan,
-                                                      const std::string& label,
-                                                      const std::string& decoy) {
-    std::vector<const dataset::AnnotatedPicture*> others;
-    for (const dataset::AnnotatedPicture* picture : labelled_) {
-      const std::set<std::string> names = picture->names();
-      if (!names.contains(label) && !names.contains(decoy)) others.push_back(picture);
-    }
-    if (others.empty())
-      throw Error(ErrorCode::kNotFound, "every picture shows " + label + " or " + decoy);
-    const auto scenes =
-        static_cast<size_t>((60 * plan.minutes.back() + kLead) / plan.scene_seconds) + 2;
-    std::vector<const dataset::AnnotatedPicture*> video;
-    for (size_t scene = 0; scene < scenes; ++scene)
-      video.push_back(others[random_() % others.size()]);
-    return video;
-  }
-
-  std::mt19937_64 random_;
-  std::vector<const dataset::AnnotatedPicture*> labelled_;
-  std::map<std::string, std::vector<const dataset::AnnotatedPicture*>> by_label_;
-  std::vector<std::string> labels_;
+  StreamOfPictures stream_;
+  const double scene_seconds_;
+  std::vector<const dataset::AnnotatedPicture*>::const_iterator scene_;
+  const std::vector<const dataset::AnnotatedPicture*>::const_iterator end_;
+  double left_ = 0;  // seconds of the scene in view
 };
 
 // The last frames of a stream, as many as a window takes without touching any.
@@ -120,11 +75,11 @@ class LastFrames {
       last_.pop_front();
     }
   }
-  void clear() {
-    last_.clear();
-    held_ = 0;
-  }
   const std::deque<FrameTokens>& frames() const noexcept { return last_; }
+  // Nothing of the needle, nor of what was before it.
+  bool hold_no_needle() const noexcept {
+    return last_.front().pts_ns >= static_cast<int64_t>((kLead + kNeedleStays) * 1e9);
+  }
 
  private:
   int tokens_ = 0;     // at most
@@ -133,74 +88,170 @@ class LastFrames {
   std::deque<FrameTokens> last_;
 };
 
-// Plays a needle's stream to one session and asks on the way.
-class Exam {
+class MemoryStudy {
  public:
-  Exam(Engine& engine, PictureTokens& pictures, const Scoring& scoring, const MemoryPlan& plan,
-       Arm arm)
-      : pictures_(pictures),
-        scoring_(scoring),
+  MemoryStudy(const std::shared_ptr<Engine>& engine, const std::string& folder,
+              const MemoryPlan& plan, const Scoring& scoring, std::stop_token stop)
+      : engine_(*engine),
+        pictures_(engine, folder),
         plan_(plan),
-        arm_(arm),
-        last_(engine.info(), plan.window_tokens) {
-    SessionOptions options;
-    options.window_tokens = arm == Arm::kFine ? engine.info().context_tokens : plan.window_tokens;
-    session_ = engine.create_session(options);
+        scoring_(scoring),
+        stop_(std::move(stop)),
+        moments_{kFineAgo} {
+    for (const double minutes : plan.minutes) {
+      moments_.insert(60 * minutes);
+      late_.insert(60 * minutes);
+    }
   }
 
-  void take(const Needle& needle, size_t number, const std::vector<double>& seconds_ago,
-            std::stop_token stop, std::vector<MemoryRecord>& records) {
-    session_->flush();
-    last_.clear();
-    StreamOfPictures stream(
-        [this](FrameTokens frame) {
-          if (arm_ == Arm::kRecent) {
-            last_.add(std::move(frame));
-          } else {
-            session_->append(std::move(frame));
-          }
-        },
-        pictures_, arm_ == Arm::kBlind);
-    auto scene = needle.video.begin();
-    stream.show((*scene++)->file, kLead);
-    stream.show(needle.picture->file, kNeedleStays);
-    const double gone = stream.now();
-    for (const double ago : seconds_ago) {
-      while (stream.now() < gone + ago) {
-        stream.show((*scene)->file, std::min(plan_.scene_seconds, gone + ago - stream.now()));
-        if (stream.scene_is_over(plan_.scene_seconds)) ++scene;
-        if (stop.stop_requested()) return;
-      }
-      if (arm_ == Arm::kRecent) {
-        session_->flush();
-        for (const FrameTokens& frame : last_.frames()) session_->append(frame);
-      }
-      ask(needle, number, ago, records);
+  // All of it or, when interrupted, nothing. first: number of its first needle.
+  std::vector<MemoryRecord> examine(const Haystack& haystack, size_t first) {
+    std::vector<MemoryRecord> records;
+    std::vector<NeedleStream> nested;
+    std::vector<NeedleStream> fine;
+    std::vector<NeedleStream> recent;
+    std::vector<LastFrames> last(haystack.needles.size(),
+                                 LastFrames(engine_.info(), plan_.window_tokens));
+    for (size_t i = 0; i < haystack.needles.size(); ++i) {
+      nested.push_back(into(session(nested_, i, plan_.window_tokens), haystack, i));
+      fine.push_back(into(session(fine_, i, engine_.info().context_tokens), haystack, i));
+      recent.push_back(
+          stream(haystack, i, false, [&, i](FrameTokens frame) { last[i].add(std::move(frame)); }));
     }
+    for (const double ago : moments_) {
+      tools::QuestionBatch batch(stop_);
+      asked_.clear();
+      for (size_t i = 0; i < haystack.needles.size(); ++i) {
+        nested[i].play_to(ago, stop_);
+        ask(batch, *nested_[i], haystack.needles[i], {first + i, ago, {}, Arm::kNested});
+        if (ago == kFineAgo) {
+          fine[i].play_to(ago, stop_);
+          ask(batch, *fine_[i], haystack.needles[i], {first + i, ago, {}, Arm::kFine});
+        }
+        if (late_.contains(ago)) {
+          // Once nothing of the needles is left, all of a haystack see the same.
+          const bool same = i > 0 && last[0].hold_no_needle();
+          if (!same) {
+            recent[i].play_to(ago, stop_);
+            show(session(recent_, i, plan_.window_tokens), last[i].frames());
+          }
+          ask(batch, *recent_[same ? 0 : i], haystack.needles[i],
+              {first + i, ago, {}, Arm::kRecent});
+        }
+      }
+      ask_blind(batch, haystack, ago);
+      const std::vector<Answer> answers = batch.answers();
+      if (stop_.stop_requested()) return {};
+      score(answers, records);
+      score_blind(answers, haystack, first, ago, records);
+    }
+    return records;
   }
 
  private:
-  void ask(const Needle& needle, size_t number, double ago, std::vector<MemoryRecord>& records) {
-    std::vector<Question> questions;
-    for (const SetQuestion& one : needle.questions) {
-      questions.emplace_back();
-      questions.back().text = one.question;
-      questions.back().max_new_tokens = kAnswerTokens;
+  using Sessions = std::vector<std::unique_ptr<Session>>;
+  struct Asked {
+    MemoryRecord record;
+    const SetQuestion* question = nullptr;
+    size_t answer = 0;
+  };
+
+  // An empty one.
+  Session& session(Sessions& sessions, size_t number, int window_tokens) {
+    if (number == sessions.size()) {
+      SessionOptions options;
+      options.window_tokens = window_tokens;
+      sessions.push_back(engine_.create_session(options));
     }
-    const std::vector<Answer> answers = tools::answer_all(*session_, std::move(questions));
-    for (size_t i = 0; i < answers.size(); ++i) {
-      const SetQuestion& question = needle.questions[i];
-      records.push_back(
-          {number, ago, question.kind, arm_, scoring_.is_right(question, answers[i].text)});
+    sessions[number]->flush();
+    return *sessions[number];
+  }
+
+  NeedleStream stream(const Haystack& haystack, size_t needle, bool grey,
+                      StreamOfPictures::Take take) {
+    return {haystack, haystack.needles[needle], plan_.scene_seconds, pictures_,
+            grey,     std::move(take)};
+  }
+  NeedleStream into(Session& session, const Haystack& haystack, size_t needle, bool grey = false) {
+    return stream(haystack, needle, grey, [this, &session](FrameTokens frame) {
+      if (session.wait_inbox(stop_)) session.append(std::move(frame));
+    });
+  }
+  void show(Session& session, const std::deque<FrameTokens>& frames) {
+    for (const FrameTokens& frame : frames) {
+      if (session.wait_inbox(stop_)) session.append(frame);
     }
   }
 
-  PictureTokens& pictures_;
-  const Scoring& scoring_;
+  static Question question_of(const SetQuestion& asked) {
+    Question question;
+    question.text = asked.question;
+    question.max_new_tokens = kAnswerTokens;
+    return question;
+  }
+  void ask(tools::QuestionBatch& batch, Session& session, const Needle& needle,
+           const MemoryRecord& about) {
+    for (const SetQuestion& question : needle.questions) {
+      asked_.push_back({about, &question, batch.ask(session, question_of(question))});
+      asked_.back().record.kind = question.kind;
+    }
+  }
+  void score(const std::vector<Answer>& answers, std::vector<MemoryRecord>& records) const {
+    for (const Asked& asked : asked_) {
+      records.push_back(asked.record);
+      records.back().right = scoring_.is_right(*asked.question, answers[asked.answer].text);
+    }
+  }
+
+  // Grey pictures are the same for all needles: what is said about them is asked for once.
+  void ask_blind(tools::QuestionBatch& batch, const Haystack& haystack, double ago) {
+    Session& session = blind_session(haystack, ago);
+    blind_asked_.clear();
+    for (const Needle& needle : haystack.needles) {
+      for (const SetQuestion& question : needle.questions) {
+        const std::pair key(ago, question.question);
+        if (blind_said_.contains(key) || blind_asked_.contains(key)) continue;
+        blind_asked_.emplace(key, batch.ask(session, question_of(question)));
+      }
+    }
+  }
+  Session& blind_session(const Haystack& haystack, double ago) {
+    std::unique_ptr<Session>& session = blind_[ago];
+    if (!session) {
+      SessionOptions options;
+      options.window_tokens = plan_.window_tokens;
+      session = engine_.create_session(options);
+      into(*session, haystack, 0, true).play_to(ago, stop_);
+    }
+    return *session;
+  }
+  void score_blind(const std::vector<Answer>& answers, const Haystack& haystack, size_t first,
+                   double ago, std::vector<MemoryRecord>& records) {
+    for (const auto& [key, answer] : blind_asked_) blind_said_.emplace(key, answers[answer].text);
+    for (size_t i = 0; i < haystack.needles.size(); ++i) {
+      for (const SetQuestion& question : haystack.needles[i].questions) {
+        const std::string& said = blind_said_.at({ago, question.question});
+        records.push_back(
+            {first + i, ago, question.kind, Arm::kBlind, scoring_.is_right(question, said)});
+      }
+    }
+  }
+
+  Engine& engine_;
+  PictureTokens pictures_;
   const MemoryPlan& plan_;
-  const Arm arm_;
-  LastFrames last_;
-  std::unique_ptr<Session> session_;
+  const Scoring& scoring_;
+  const std::stop_token stop_;
+  std::set<double> moments_;  // seconds after a needle at which is asked
+  std::set<double> late_;     // those of the plan
+  Sessions nested_;           // of the haystack in hand, by needle
+  Sessions fine_;
+  Sessions recent_;
+  std::map<double, std::unique_ptr<Session>> blind_;  // by moment
+  std::map<std::pair<double, std::string>, std::string> blind_said_;
+  // Of the moment in hand; answers by their place in the batch.
+  std::vector<Asked> asked_;
+  std::map<std::pair<double, std::string>, size_t> blind_asked_;
 };
 
 }  // namespace
@@ -223,47 +274,28 @@ std::vector<MemoryRecord> run_memory_study(
     const std::shared_ptr<Engine>& engine, const std::string& folder,
     const std::vector<dataset::AnnotatedPicture>& pictures, const MemoryPlan& plan,
     std::stop_token stop, const std::function<void(double, const std::string&)>& progress) {
-  const std::vector<Needle> needles = NeedleMaker(pictures, plan.seed).make(plan);
+  const double longest = std::max(60 * plan.minutes.back(), kFineAgo);
+  const auto scenes = static_cast<size_t>(longest / plan.scene_seconds) + 2;
+  const std::vector<Haystack> haystacks =
+      hide_needles(pictures, plan.needles, kLead, scenes, plan.seed);
   std::vector<SetQuestion> all;
-  for (const Needle& needle : needles)
-    all.insert(all.end(), needle.questions.begin(), needle.questions.end());
+  for (const Haystack& haystack : haystacks) {
+    for (const Needle& needle : haystack.needles)
+      all.insert(all.end(), needle.questions.begin(), needle.questions.end());
+  }
   const Scoring scoring(all);
-  PictureTokens tokens(engine, folder);
-  std::vector<double> minutes_ago;
-  for (const double minutes : plan.minutes) minutes_ago.push_back(60 * minutes);
-  const std::vector<std::pair<Arm, std::vector<double>>> arms = {
-      {Arm::kNested, minutes_ago}, {Arm::kRecent, minutes_ago}, {Arm::kBlind, minutes_ago},
-      {Arm::kNested, {kFineAgo}},  {Arm::kFine, {kFineAgo}},    {Arm::kBlind, {kFineAgo}}};
-  std::vector<Exam> exams;
-  for (const auto& [arm, ago] : arms) exams.emplace_back(*engine, tokens, scoring, plan, arm);
+  MemoryStudy study(engine, folder, plan, scoring, stop);
   std::vector<MemoryRecord> records;
-  for (size_t needle = 0; needle < needles.size(); ++needle) {
-    std::vector<MemoryRecord> of_needle;
-    for (size_t i = 0; i < arms.size(); ++i) {
-      progress(static_cast<double>(needle * arms.size() + i) /
-                   static_cast<double>(needles.size() * arms.size()),
-               needles[needle].picture->file);
-      exams[i].take(needles[needle], needle, arms[i].second, stop, of_needle);
-      if (stop.stop_requested()) return records;
-    }
-    records.insert(records.end(), of_needle.begin(), of_needle.end());
+  size_t done = 0;
+  for (const Haystack& haystack : haystacks) {
+    progress(static_cast<double>(done) / static_cast<double>(plan.needles),
+             haystack.needles.front().picture->file);
+    const std::vector<MemoryRecord> more = study.examine(haystack, done);
+    if (stop.stop_requested()) break;
+    records.insert(records.end(), more.begin(), more.end());
+    done += haystack.needles.size();
   }
   return records;
-}
-
-std::vector<MemoryRow> rows_of(const std::vector<MemoryRecord>& records) {
-  std::map<std::tuple<double, std::string, Arm>, std::vector<Outcome>> outcomes;
-  for (const MemoryRecord& one : records) {
-    const Outcome outcome{one.needle, one.right ? 1.0 : 0.0};
-    outcomes[{one.seconds_ago, "all", one.arm}].push_back(outcome);
-    outcomes[{one.seconds_ago, one.kind, one.arm}].push_back(outcome);
-  }
-  std::vector<MemoryRow> rows;
-  for (const auto& [key, of_row] : outcomes) {
-    const auto& [ago, kind, arm] = key;
-    rows.push_back({ago, kind, arm, share_of(of_row)});
-  }
-  return rows;
 }
 
 }  // namespace m3::eval

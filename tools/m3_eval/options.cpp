@@ -21,6 +21,7 @@ constexpr char kExamples[] =
     "  m3-eval granularity --data PICTURES --questions questions.jsonl --blind --json\n"
     "  m3-eval video --data CLIPS --budget 30\n"
     "  m3-eval control --data PICTURES --questions 2000 --plot control.png\n"
+    "  m3-eval memory --data PICTURES --needles 100 --minutes 1 10 60\n"
     "\n"
     "Each line of the questions: file (a picture, seen from the data folder), question, answer, "
     "type,\n"
@@ -127,7 +128,7 @@ void add_memory(CLI::App& app, MemoryOptions& options) {
   add_split(app, options.split);
   app.add_option("--seed", options.plan.seed, "Other streams are made; default: 1");
   app.add_option("--needles", options.plan.needles,
-                 "Pictures that are asked about, each three times; default: 20")
+                 "Pictures that are asked about, each three times; default: 100")
       ->check(CLI::Range(1, 100'000));
   app.add_option("--minutes", options.plan.minutes,
                  "Of other video behind them, ascending; default: 1 10 60")

@@ -1,6 +1,6 @@
 #include "tools/m3_eval/stream_of_pictures.h"
 
-#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -47,24 +47,25 @@ Tokens PictureTokens::encode(const FrameView& frame) {
   return engine_->encode(request).get();
 }
 
-void StreamOfPictures::show(const std::string& file, double seconds) {
-  if (file != in_view_) {
-    in_view_ = file;
-    scene_began_ = now_;
-    look(file, pictures_.fine_scale());
-    next_look_ = now_ + kLookAgain;
-  }
+void StreamOfPictures::begin_scene(const std::string& file) {
+  in_view_ = file;
+  scene_began_ = now_;
+  next_look_ = now_ + kLookAgain;
+  look(pictures_.fine_scale());
+}
+
+void StreamOfPictures::go_on(double seconds) {
   const double end = now_ + seconds;
   for (; next_look_ < end - 1e-6; next_look_ += kLookAgain) {
     now_ = next_look_;
-    look(file, pictures_.coarse_scale());
+    look(pictures_.coarse_scale());
   }
   now_ = end;
 }
 
-void StreamOfPictures::look(const std::string& file, int scale) {
-  const Tokens& tokens = grey_ ? pictures_.grey() : pictures_.of(file);
-  take_({tokens.pool_to(scale), static_cast<int64_t>(now_ * 1e9)});
+void StreamOfPictures::look(int scale) {
+  const Tokens& tokens = grey_ ? pictures_.grey() : pictures_.of(in_view_);
+  take_({tokens.pool_to(scale), std::llround(now_ * 1e9)});
 }
 
 }  // namespace m3::eval

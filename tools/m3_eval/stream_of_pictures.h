@@ -40,6 +40,8 @@ class PictureTokens {
   std::optional<Tokens> grey_;
 };
 
+// A scene is one picture: its first frame is fine, and it is looked at again, coarser, every few
+// seconds, as m3scale does with a quiet stream.
 class StreamOfPictures {
  public:
   static constexpr double kLookAgain = 5;  // seconds
@@ -50,16 +52,14 @@ class StreamOfPictures {
   StreamOfPictures(Take take, PictureTokens& pictures, bool grey)
       : take_(std::move(take)), pictures_(pictures), grey_(grey) {}
 
-  // Goes on for so long with this picture in view; another one than before begins a scene.
-  void show(const std::string& file, double seconds);
-  double now() const noexcept { return now_; }  // seconds of stream
-  // Whether the picture in view has been there for that long.
-  bool scene_is_over(double seconds) const noexcept {
-    return now_ >= scene_began_ + seconds - 1e-6;
-  }
+  // From now on this picture is in view.
+  void begin_scene(const std::string& file);
+  void go_on(double seconds);
+  double now() const noexcept { return now_; }                           // seconds of stream
+  double scene_seconds() const noexcept { return now_ - scene_began_; }  // of the picture in view
 
  private:
-  void look(const std::string& file, int scale);
+  void look(int scale);
 
   const Take take_;
   PictureTokens& pictures_;

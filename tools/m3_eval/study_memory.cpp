@@ -5,6 +5,7 @@
 #include "tools/common/command_line.h"
 #include "tools/common/progress.h"
 #include "tools/dataset/annotations.h"
+#include "tools/m3_eval/memory_figures.h"
 #include "tools/m3_eval/memory_report.h"
 #include "tools/m3_eval/memory_study.h"
 #include "tools/m3_eval/studies.h"
@@ -22,7 +23,8 @@ int study_memory(const MemoryOptions& options, std::stop_token stop) {
       [&](double fraction, const std::string& what) { progress.update(fraction, what); });
   progress.clear();
   const auto rows = rows_of(records);
-  std::fputs((options.json ? to_json_lines(rows) : to_text(rows)).c_str(), stdout);
+  const auto leads = leads_of(records);
+  std::fputs((options.json ? to_json_lines(rows, leads) : to_text(rows, leads)).c_str(), stdout);
   if (!stop.stop_requested()) return tools::kExitDone;
   tools::print_error(kTool, "interrupted");
   return tools::kExitFailed;
