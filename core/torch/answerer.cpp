@@ -7,7 +7,6 @@
 
 #include "core/error.h"
 #include "core/torch/border.h"
-#include "core/torch/unit.h"
 
 namespace m3 {
 namespace {

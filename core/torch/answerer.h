@@ -14,6 +14,7 @@
 #include "core/torch/leavable_target.h"
 #include "core/torch/model.h"
 #include "core/torch/scheduler.h"
+#include "core/torch/unit.h"
 
 namespace m3 {
 
