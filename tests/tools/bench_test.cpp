@@ -69,7 +69,7 @@ TEST(Bench, AStreamThatDoesNotEndStaysWithinItsBounds) {
   for (const auto& row : result.rows("bench")) {
     const std::string name = row.at("name");
     if (name == "soak.frames") {
-      EXPECT_EQ(row.at("value"), 4000);
+      EXPECT_GE(row.at("value"), 4000);
     }
     if (name == "soak.memory") {
       EXPECT_LE(row.at("ratio").get<double>(), 1.02) << row.dump();

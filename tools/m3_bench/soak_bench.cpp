@@ -15,11 +15,13 @@ namespace {
 
 constexpr int kParts = 20;  // of the run; the first two are warm-up
 constexpr int kWarmUp = 2;
+constexpr int64_t kLeastWarmUp =
+    1500;                       // frames of each of those: until the window has all its forms
 constexpr int kPictures = 256;  // different frames of random tokens
 constexpr int64_t kFrameNs = 500'000'000;
 constexpr double kMemoryGrows = 1.02;  // of that after warm-up
 constexpr double kCostGrows = 1.25;
-constexpr double kLeastPart = 0.05;  // processor seconds of a part whose cost can be compared
+constexpr double kLeastPart = 1;  // processor seconds of a part whose cost can be compared
 
 double median_of(const std::vector<double>& values, size_t from, size_t to) {
   return median({values.begin() + static_cast<std::ptrdiff_t>(from),
@@ -44,8 +46,9 @@ void bench_soak(const Bench& bench) {
   int most_positions = 0;
   int64_t number = 0;
   for (int i = 0; i < kParts && !bench.stop.stop_requested(); ++i) {
+    const int64_t count = i < kWarmUp ? std::max(part, kLeastWarmUp) : part;
     const double begin = tools::cpu_seconds();
-    for (int64_t end = number + part; number < end && session->wait_inbox(bench.stop); ++number) {
+    for (int64_t end = number + count; number < end && session->wait_inbox(bench.stop); ++number) {
       session->append({frames[static_cast<size_t>(number * 31 % kPictures)], number * kFrameNs});
       if (number % 64 == 0) {
         most_positions = std::max(most_positions, session->stats().window_positions);
@@ -53,7 +56,7 @@ void bench_soak(const Bench& bench) {
     }
     session->drain().get();
     // Processor time: what else the machine does is no cost of ours.
-    frame_ms.push_back(1000 * (tools::cpu_seconds() - begin) / static_cast<double>(part));
+    frame_ms.push_back(1000 * (tools::cpu_seconds() - begin) / static_cast<double>(count));
     first_ms.push_back(tools::answer_all(*session, {question("What?", 4)}).front().ttft_ms);
     memory_mb.push_back(tools::resident_mb());
   }
