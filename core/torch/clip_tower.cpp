@@ -12,6 +12,16 @@
 #include "core/torch/activation.h"
 
 namespace m3 {
+namespace {
+
+// A pass has hundreds of rows: in float32 libtorch's own product is then ahead of panels.
+Linear many_rows(const at::Tensor& weight, const at::Tensor& bias, at::Device device,
+                 at::ScalarType dtype) {
+  if (dtype == at::kFloat) return Linear::differentiable(weight, bias, device, dtype);
+  return {weight, bias, device, dtype};
+}
+
+}  // namespace
 
 ClipTower::ClipTower(TensorSource& weights, const ClipShape& shape, std::vector<int> feature_layers,
                      at::Device device, at::ScalarType dtype)
@@ -30,7 +40,7 @@ ClipTower::ClipTower(TensorSource& weights, const ClipShape& shape, std::vector<
   };
   const auto linear = [&](const std::string& name, int64_t out, int64_t in) {
     const at::Tensor weight = take(name + ".weight", {out, in});
-    return Linear(weight, take(name + ".bias", {out}), device, dtype);
+    return many_rows(weight, take(name + ".bias", {out}), device, dtype);
   };
   const at::Tensor class_token = take("embeddings.class_embedding", {hidden});
   patches_ =
@@ -54,7 +64,7 @@ ClipTower::ClipTower(TensorSource& weights, const ClipShape& shape, std::vector<
       parts.push_back(take(attention + part + ".weight", {hidden, hidden}));
       biases.push_back(take(attention + part + ".bias", {hidden}));
     }
-    layer.qkv = Linear(at::cat(parts), at::cat(biases), device, dtype);
+    layer.qkv = many_rows(at::cat(parts), at::cat(biases), device, dtype);
     layer.out = linear(attention + "out_proj", hidden, hidden);
     layer.norm2 = norm(prefix + "layer_norm2");
     layer.fc1 = linear(prefix + "mlp.fc1", inner, hidden);
