@@ -9,7 +9,7 @@ namespace m3::panels {
 namespace {
 
 constexpr int64_t kDepth = 256;      // inputs summed before the sum goes to memory
-constexpr int64_t kRowBlock = 192;   // rows of x that stay in the second cache meanwhile
+constexpr int64_t kRowBlock = 48;    // rows of x that stay in the second cache meanwhile
 constexpr int64_t kGroup = 6;        // rows that go through a panel together when there are many
 constexpr int64_t kExpandFrom = 12;  // rows for which a panel of bfloat16 is made float32 first
 

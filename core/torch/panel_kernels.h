@@ -1,6 +1,6 @@
 // Matrix products y = x W^T on the CPU with W in panels: sixteen outputs side by side, input by
-// input. Whatever the number of rows, W is read once from the first byte to the last, so a product
-// of one row runs at the speed of memory, and many rows run at the speed of the arithmetic units.
+// input. W is read from the first byte to the last, once for each 48 rows, so a product of one row
+// runs at the speed of memory, and one of some dozens at that of the arithmetic units.
 // An output is summed in the same order in every product, so a row's result does not depend on the
 // rows beside it. Plain C++ with vector extensions; the compiler makes a version for each kind of
 // CPU. Threads: free functions, safe from any thread.

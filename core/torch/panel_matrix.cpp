@@ -12,9 +12,6 @@
 namespace m3 {
 namespace {
 
-// Inputs that stay in a core's second-level cache while the panels pass by.
-constexpr int64_t kInputsAtOnce = 32'768;
-
 // Products that a thread is worth waking for.
 constexpr int64_t kProductsOfAThread = 200'000;
 
@@ -63,21 +60,16 @@ at::Tensor PanelMatrix::product(const at::Tensor& x, const at::Tensor& other) co
       other.defined() ? other.reshape({rows, outputs_}).to(at::kFloat).contiguous() : other;
   const at::Tensor result = at::empty({rows, outputs_}, inputs.options());
   float* const y = result.mutable_data_ptr<float>();
-  const float* const in = inputs.const_data_ptr<float>();
-  const int64_t rows_at_once = std::max<int64_t>(12, kInputsAtOnce / inputs_ / 12 * 12);
+  const panels::Rows all{inputs.const_data_ptr<float>(), rows, inputs_, y, outputs_};
   const float* const bias = bias_.defined() ? bias_.const_data_ptr<float>() : nullptr;
   const float* const added = more.defined() ? more.const_data_ptr<float>() : nullptr;
   const int64_t products = std::max<int64_t>(1, rows * inputs_ * panels::kWidth);
   const int64_t grain = (kProductsOfAThread + products - 1) / products;
   at::parallel_for(0, panels_.size(0), grain, [&](int64_t first, int64_t last) {
-    for (int64_t row = 0; row < rows; row += rows_at_once) {
-      const panels::Rows part{in + row * inputs_, std::min(rows_at_once, rows - row), inputs_,
-                              y + row * outputs_, outputs_};
-      if (panels_.scalar_type() == at::kFloat) {
-        panels::multiply(part, panels_.const_data_ptr<float>(), first, last, cpu_);
-      } else {
-        panels::multiply(part, halves(panels_), first, last, cpu_);
-      }
+    if (panels_.scalar_type() == at::kFloat) {
+      panels::multiply(all, panels_.const_data_ptr<float>(), first, last, cpu_);
+    } else {
+      panels::multiply(all, halves(panels_), first, last, cpu_);
     }
     const int64_t begin = first * panels::kWidth;
     const int64_t end = std::min(outputs_, last * panels::kWidth);
