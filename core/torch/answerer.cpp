@@ -114,7 +114,9 @@ void Answerer::begin(Pass& pass, Generations& waiting) {
     member.generation->branch().begin(count);
     groups.push_back({count, &pass.targets.emplace_back(member.generation->branch())});
   }
-  if (const int64_t padding = padding_of(static_cast<int64_t>(ids.size())); padding > 0) {
+  const int64_t padding =
+      model_.decoder.wants_few_lengths() ? padding_of(static_cast<int64_t>(ids.size())) : 0;
+  if (padding > 0) {
     ids.resize(ids.size() + static_cast<size_t>(padding));  // any token does
     groups.push_back({padding, &pass.targets.emplace_back()});
   }

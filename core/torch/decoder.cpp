@@ -9,6 +9,8 @@
 
 #include <utility>
 
+#include "core/torch/panel_matrix.h"
+
 namespace m3 {
 
 Decoder::Decoder(const LlmShape& shape, LlamaWeights& weights, at::Device device,
@@ -55,6 +57,10 @@ int64_t Decoder::block_parameters() const noexcept {
 
 int64_t Decoder::resident_numbers() const {
   return parameters_ + (shape_.tied_head ? head_.parameters() : 0);
+}
+
+bool Decoder::wants_few_lengths() const {
+  return !PanelMatrix::suits(embedding_.device(), embedding_.scalar_type());
 }
 
 at::Tensor Decoder::embed(std::span<const int32_t> ids) const {

@@ -58,6 +58,9 @@ class Decoder {
   int64_t head_parameters() const noexcept { return head_.parameters(); }
   // Numbers held in memory: a tied head is a second copy of the embedding, laid out for products.
   int64_t resident_numbers() const;
+  // Whether passes had better come in few lengths: oneDNN compiles a kernel for each and keeps a
+  // thousand of them, tens of kilobytes each. Products in panels take any length.
+  bool wants_few_lengths() const;
 
   // ids within the vocabulary -> [n, hidden]
   at::Tensor embed(std::span<const int32_t> ids) const;

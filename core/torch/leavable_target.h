@@ -10,8 +10,7 @@
 
 namespace m3 {
 
-// Rows to put behind `rows` others so that passes come in few lengths, one more in eight at most:
-// oneDNN compiles a kernel for each length and keeps a thousand of them, tens of kilobytes each.
+// Rows to put behind `rows` others so that passes come in few lengths, one more in eight at most.
 int64_t padding_of(int64_t rows) noexcept;
 
 class LeavableTarget final : public KvTarget {

@@ -95,19 +95,20 @@ template <typename Lanes, size_t kRows, typename Number, typename Place, size_t.
     }
     ((sums[kSum] += weights[kSum % kColumns] * place(x, kSum / kColumns, k)), ...);
   }
-  for (size_t row = 0; row < kRows; ++row) {
-    float* const y = tile.y + static_cast<int64_t>(row) * tile.y_stride;
-    for (size_t column = 0; column < kColumns; ++column) {
-      const int64_t first = static_cast<int64_t>(column) * kLanes<Lanes>;
-      Lanes sum = sums[row * kColumns + column];
-      const int64_t count = std::min(tile.outputs - first, kLanes<Lanes>);
-      if (count == kLanes<Lanes>) {
-        if (tile.add) sum += load<Lanes>(y + first);
-        std::memcpy(y + first, &sum, sizeof sum);
-      } else {
-        for (int64_t lane = 0; lane < count; ++lane) {
-          y[first + lane] = tile.add ? y[first + lane] + sum[lane] : sum[lane];
-        }
+  constexpr auto kWhole = static_cast<int64_t>(kColumns) * kLanes<Lanes>;
+  float* y = tile.y;
+  for (size_t row = 0; row < kRows; ++row, y += tile.y_stride) {
+    const Lanes* const of_row = sums + row * kColumns;
+    if (tile.outputs >= kWhole) {
+      for (size_t column = 0; column < kColumns; ++column) {
+        float* const to = y + static_cast<int64_t>(column) * kLanes<Lanes>;
+        const Lanes sum = tile.add ? load<Lanes>(to) + of_row[column] : of_row[column];
+        std::memcpy(to, &sum, sizeof sum);
+      }
+    } else {
+      for (int64_t i = 0; i < tile.outputs; ++i) {
+        const float sum = of_row[i / kLanes<Lanes>][i % kLanes<Lanes>];
+        y[i] = tile.add ? y[i] + sum : sum;
       }
     }
   }

@@ -9,6 +9,10 @@
 
 #include "core/torch/device.h"
 
+#if !defined(INTRA_OP_PARALLEL) && !defined(__clang_analyzer__)
+#error "at::parallel_for would run on one core: compile this file with OpenMP"
+#endif
+
 namespace m3 {
 namespace {
 

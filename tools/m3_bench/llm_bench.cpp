@@ -23,7 +23,9 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 std::unique_ptr<Session> open_session(const Bench& bench) {
   SessionOptions options;
   options.prefill_early = true;
-  options.window_tokens = std::max(kVisualTokensARound, bench.engine->info().ladder.back());
+  // Room for all rounds: a frame that is made coarse before its turn costs less than it counts.
+  options.window_tokens =
+      (kRounds + 1) * std::max(kVisualTokensARound, bench.engine->info().ladder.back());
   return bench.engine->create_session(options);
 }
 
