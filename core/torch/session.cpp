@@ -243,6 +243,8 @@ void TorchSession::prefilled(std::exception_ptr error) {
   const bool asked = current_ && std::holds_alternative<Ask>(*current_);
   if (error && asked) failed_ = std::move(error);
   all_read();
+  // Whoever drains waited for this alone, and may have a question that others' must not overtake.
+  if (current_ && std::holds_alternative<Drain>(*current_)) step();
   const std::scoped_lock lock(mutex_);
   if (current_ || !commands_.empty()) post_rest();
 }

@@ -54,7 +54,8 @@ TEST(Bench, StreamsSideBySideAreServedAlikeAndComparedWithProcesses) {
   const std::set<std::string> names = names_of(result);
   for (const char* name :
        {"streams.frames", "streams.answers", "streams.first_token", "streams.most_served",
-        "streams.memory", "streams.gain", "streams.memory_of_processes"}) {
+        "streams.memory", "streams.gain_over_processes", "streams.memory_of_processes",
+        "streams.gain_over_processes_of_one_thread"}) {
     EXPECT_TRUE(names.contains(name)) << name;
   }
 }

@@ -267,5 +267,34 @@ TEST_F(Urgency, ManyStreamsAreServedAlike) {
   EXPECT_LE(all.most_apart, 4);
 }
 
+// Streams whose frames went through the model in one pass may all ask before anybody is answered.
+TEST_F(Urgency, WhoeverWaitedForOnePassIsToldTogether) {
+  const auto first = session(true);
+  const auto second = session(true);
+  std::future<void> of_first;
+  std::future<void> of_second;
+  run([&] {
+    for (const auto& [one, future] :
+         {std::pair(first.get(), &of_first), std::pair(second.get(), &of_second)}) {
+      one->append(frame(1, 9));
+      *future = one->drain();
+    }
+  });
+  const auto is_ready = [](const std::future<void>& future) {
+    return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  };
+  std::promise<std::pair<bool, bool>> seen;
+  // Answers are being made all the while.
+  std::function<void()> look = [&] {
+    if (is_ready(of_first) || is_ready(of_second)) {
+      seen.set_value({is_ready(of_first), is_ready(of_second)});
+    } else {
+      scheduler_.post(WorkClass::kDecodeStep, look);
+    }
+  };
+  scheduler_.post(WorkClass::kDecodeStep, look);
+  EXPECT_EQ(seen.get_future().get(), std::pair(true, true));
+}
+
 }  // namespace
 }  // namespace m3
