@@ -17,7 +17,7 @@ namespace {
 // A pass has hundreds of rows: in float32 libtorch's own product is then ahead of panels.
 Linear many_rows(const at::Tensor& weight, const at::Tensor& bias, at::Device device,
                  at::ScalarType dtype) {
-  if (dtype == at::kFloat) return Linear::differentiable(weight, bias, device, dtype);
+  if (dtype == at::kFloat) return Linear::plain(weight, bias, device, dtype);
   return {weight, bias, device, dtype};
 }
 

@@ -46,7 +46,7 @@ class Decoder {
   // Takes one block at a time from `weights`, so that a load needs little more memory than the
   // result. `on_block` is called after each block with the share done and may throw to stop.
   // `make`: for matrices of another kind than those that are fastest for answers; with
-  // Linear::differentiable() gradients flow through passes.
+  // Linear::plain() gradients flow through passes.
   Decoder(const LlmShape& shape, LlamaWeights& weights, at::Device device, at::ScalarType dtype,
           const std::function<void(double)>& on_block, const LinearMaker& make = {});
 

@@ -37,7 +37,7 @@ Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, at::Device devi
   }
 }
 
-Linear Linear::differentiable(const at::Tensor& weight, const at::Tensor& bias, at::Device device,
+Linear Linear::plain(const at::Tensor& weight, const at::Tensor& bias, at::Device device,
                               at::ScalarType dtype, LowRank update) {
   Linear linear;
   linear.weight_ = weight.to(device, dtype).contiguous();

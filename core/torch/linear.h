@@ -31,8 +31,8 @@ class Linear {
   // The same in the plain layout: gradients flow through it, to `x`, to the update's tensors
   // (leaves of any dtype, on `device`) and to weight and bias where they want them. An update
   // without a: none.
-  static Linear differentiable(const at::Tensor& weight, const at::Tensor& bias, at::Device device,
-                               at::ScalarType dtype, LowRank update = {});
+  static Linear plain(const at::Tensor& weight, const at::Tensor& bias, at::Device device,
+                      at::ScalarType dtype, LowRank update = {});
 
   // x: [rows, in] -> [rows, out]
   at::Tensor operator()(const at::Tensor& x) const;

@@ -19,7 +19,7 @@ namespace m3 {
 #ifdef M3_HAVE_SENTENCEPIECE
 namespace {
 
-using Tokens = std::vector<std::pair<std::string, int32_t>>;
+using AddedTokens = std::vector<std::pair<std::string, int32_t>>;
 
 constexpr std::string_view kMeta = "\u2581";  // stands for a space
 constexpr int32_t kMostIds = 1 << 20;
@@ -38,7 +38,7 @@ std::unique_ptr<sentencepiece::SentencePieceProcessor> load(const std::string& p
 
 class SentencepieceTokenizer final : public Tokenizer {
  public:
-  SentencepieceTokenizer(const std::string& path, const Tokens& added, bool adds_opening)
+  SentencepieceTokenizer(const std::string& path, const AddedTokens& added, bool adds_opening)
       : processor_(load(path)),
         specials_(specials_of(added)),
         vocabulary_(processor_->GetPieceSize()),
@@ -95,8 +95,8 @@ class SentencepieceTokenizer final : public Tokenizer {
  private:
   bool is_piece(int32_t id) const noexcept { return id >= 0 && id < processor_->GetPieceSize(); }
 
-  SpecialTokens specials_of(const Tokens& added) const {
-    Tokens tokens = added;
+  SpecialTokens specials_of(const AddedTokens& added) const {
+    AddedTokens tokens = added;
     for (int id = 0; id < processor_->GetPieceSize(); ++id) {
       if (processor_->IsControl(id) || processor_->IsUnknown(id))
         tokens.emplace_back(processor_->IdToPiece(id), id);
@@ -131,7 +131,7 @@ class SentencepieceTokenizer final : public Tokenizer {
 }  // namespace
 
 std::shared_ptr<const Tokenizer> open_sentencepiece_tokenizer(const std::string& path,
-                                                              const Tokens& added,
+                                                              const AddedTokens& added,
                                                               bool adds_opening) {
   return std::make_shared<const SentencepieceTokenizer>(path, added, adds_opening);
 }

@@ -223,12 +223,11 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->type_name("DEVICE");
   properties
       .add("dtype", options.engine.dtype,
-           "auto, float32, bfloat16, float16 (CUDA), int8 or int4; default: auto, what the device "
-           "computes fastest")
+           "auto, float32, bfloat16 or, on CUDA, float16; default: auto, what the device computes "
+           "fastest")
       ->group(model)
       ->type_name("DTYPE")
-      ->check(CLI::IsMember(
-                  std::set<std::string>{"auto", "float32", "bfloat16", "float16", "int8", "int4"})
+      ->check(CLI::IsMember(std::set<std::string>{"auto", "float32", "bfloat16", "float16"})
                   .description(""));
   properties.add("threads", options.engine.threads, "Compute threads, 0: all cores; default: 0")
       ->group(model)

@@ -18,6 +18,13 @@ int run(const bench::Options& options, std::stop_token stop) {
   const int threads = options.engine.threads > 0
                           ? options.engine.threads
                           : static_cast<int>(std::thread::hardware_concurrency());
+  std::shared_ptr<Engine> engine;
+  {
+    tools::Progress progress;
+    engine = shared_engine(
+        options.engine,
+        [&](double fraction, std::string_view what) { progress.update(fraction, what); }, stop);
+  }
   // Sessions side by side and endless streams are compared with themselves.
   const bool ceilings = !options.what.contains("soak") && !options.what.contains("streams") &&
                         !options.what.contains("ttft");
@@ -26,13 +33,6 @@ int run(const bench::Options& options, std::stop_token stop) {
   if (ceilings) {
     show({"machine.memory_bandwidth", bandwidth, "GB/s", std::nullopt, ""});
     show({"machine.float32_products", gflops, "GFLOP/s", std::nullopt, ""});
-  }
-  std::shared_ptr<Engine> engine;
-  {
-    tools::Progress progress;
-    engine = shared_engine(
-        options.engine,
-        [&](double fraction, std::string_view what) { progress.update(fraction, what); }, stop);
   }
   const bench::Bench all{options, engine, threads, bandwidth, gflops, stop, show};
   if (options.what.contains("encode")) bench::bench_encode(all);

@@ -16,7 +16,7 @@ struct Settings {
   bool all_scales = false;            // every step shows every scale, not one that is drawn
   std::vector<double> scale_weights;  // one a scale of the ladder; empty: alike, the finest half
   int rank = 0;                       // of the low-rank updates, 0: the model's; 0..4096
-  int start_pictures = 2000;          // that the projector's start is fitted to, 1..1000000
+  int start_pictures = 2000;          // that the projector starts from at least, 1..1000000
   int check_every = 200;              // steps between looks at the held-out loss, 1..1000000
   int save_seconds = 30;              // between checkpoints, at least, 0..86400
   double features_gb = 12;            // disk for what the tower saw, 10^9 bytes, 0..100000

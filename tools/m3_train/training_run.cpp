@@ -26,6 +26,9 @@ constexpr char kTool[] = "m3-train";
 constexpr size_t kMostHeldOut = 64;            // examples
 constexpr uint64_t kMostSkipped = 1000;        // examples in a row that cannot be shown
 constexpr uint64_t kHeldOutSeed = 0x48656c64;  // the same scales at every look
+// Of the minutes that a run may take, what the start may have for more than `start_pictures`: every
+// labelled picture there makes names known that many examples would have to teach.
+constexpr double kStartShare = 0.2;
 constexpr auto kReportEvery = std::chrono::seconds(60);
 
 std::string path_in(const std::string& folder, const char* name) {
@@ -202,15 +205,21 @@ void TrainingRun::start_projector() {
   // Labelled ones first: they say where to start.
   std::stable_partition(order.begin(), order.end(),
                         [&](size_t picture) { return !examples_->label(picture).empty(); });
-  const auto most = static_cast<size_t>(options_.settings.start_pictures);
+  const auto enough = static_cast<size_t>(options_.settings.start_pictures);
+  const double time_left = options_.steps > 0 ? 0 : kStartShare * options_.minutes * 60;
   std::vector<LabelledPicture> pictures;
   for (const size_t picture : order) {
-    if (pictures.size() == most) break;
+    if (pictures.size() >= enough &&
+        (examples_->label(picture).empty() || seconds() >= time_left)) {
+      break;
+    }
     if (stop_.stop_requested())
       throw Error(ErrorCode::kCancelled,
                   "interrupted before the first step; what the tower saw so "
                   "far is kept");
-    bar_.update(static_cast<double>(pictures.size()) / static_cast<double>(std::min(most, all)),
+    const double done =
+        static_cast<double>(pictures.size()) / static_cast<double>(std::min(enough, all));
+    bar_.update(std::min(1.0, std::max(done, time_left > 0 ? seconds() / time_left : 0)),
                 "looking at pictures");
     if (can_be_seen(picture)) pictures.push_back({picture, examples_->label(picture)});
   }

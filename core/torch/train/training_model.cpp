@@ -101,7 +101,7 @@ TrainingModel load_training_model(const TrainerOptions& options, const ProgressF
       shape, *base, device, dtype,
       [&](double done) { report(kBeforeLlm + (1 - kBeforeLlm) * done, "language model"); },
       [&](int layer, DecoderPart part, const at::Tensor& weight, const at::Tensor& bias) {
-        return Linear::differentiable(weight, bias, device, dtype, adapter.update(layer, part));
+        return Linear::plain(weight, bias, device, dtype, adapter.update(layer, part));
       });
   return {config,
           tower_id,
