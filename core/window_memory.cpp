@@ -12,8 +12,8 @@ namespace {
 
 using Kind = MemoryOperation::Kind;
 
-constexpr int kUsualOver = 32;  // changes that the usual one is averaged over
-constexpr int kFewChanges = 4;  // fewer tell nothing about the usual one
+constexpr int kUsualOver = 32;         // changes that the usual one is averaged over
+constexpr double kLeastChange = 0.01;  // less never begins a scene
 constexpr size_t kMostSpare = 8;
 
 double cosine(const std::vector<float>& a, const std::vector<float>& b) {
@@ -66,8 +66,8 @@ const std::vector<MemoryOperation>& WindowMemory::append(MemorySpan frame) {
     if (operation.kind != Kind::kCoarsen) continue;
     // It may have come down to its neighbours' scale; then one marker is enough.
     const size_t span = operation.span;
-    if (mergeable(span) && one_marker(span)) perform({Kind::kMerge, span});
-    if (span > 0 && mergeable(span - 1) && one_marker(span - 1)) perform({Kind::kMerge, span - 1});
+    if (mergeable(span) && one_marker(span)) perform(merging(span));
+    if (span > 0 && mergeable(span - 1) && one_marker(span - 1)) perform(merging(span - 1));
   }
   return operations_;
 }
@@ -82,11 +82,15 @@ void WindowMemory::perform(const MemoryOperation& operation) {
 void WindowMemory::describe_newest(std::vector<float> mean) {
   MemorySpan& newest = spans_.back();
   if (!last_mean_.empty()) {
+    // What is more than usual hardly makes it usual: frames may come because something changed, and
+    // then every other one begins a scene. Where all change for good that is usual after a while.
     const double change = 1 - cosine(last_mean_, mean);
-    newest.scene = newest.from_ns == kNoTime || last_ns_ == kNoTime ||
-                   (books_.changes >= kFewChanges && change > kSceneChange * books_.usual_change);
+    const double most =
+        books_.changes == 0 ? change : std::max(kLeastChange, kSceneChange * books_.usual_change);
+    newest.scene = newest.from_ns == kNoTime || last_ns_ == kNoTime || change > most;
     books_.changes = std::min<int64_t>(books_.changes + 1, kUsualOver);
-    books_.usual_change += (change - books_.usual_change) / static_cast<double>(books_.changes);
+    books_.usual_change +=
+        (std::min(change, most) - books_.usual_change) / static_cast<double>(books_.changes);
   }
   last_mean_ = mean;
   last_ns_ = newest.to_ns;
@@ -96,7 +100,7 @@ void WindowMemory::describe_newest(std::vector<float> mean) {
 
 void WindowMemory::take_back() {
   for (; !operations_.empty(); operations_.pop_back(), undo_.pop_back()) {
-    const auto [kind, span, visual_tokens] = operations_.back();
+    const auto [kind, span, visual_tokens, part] = operations_.back();
     Undo& undo = undo_.back();
     if (kind == Kind::kCoarsen) {
       spans_[span].visual_tokens = undo.visual_tokens;
@@ -105,6 +109,7 @@ void WindowMemory::take_back() {
     size_t left = span;
     if (kind == Kind::kMerge) {
       spans_[span].frames = undo.frames;
+      spans_[span].scenes = undo.scenes;
       spans_[span].to_ns = undo.to_ns;
       spans_[span].mean = std::move(undo.mean);
       compare(span);
@@ -139,14 +144,21 @@ bool WindowMemory::too_many() const {
 }
 
 MemoryOperation WindowMemory::next_operation() const {
-  if (too_many()) {
-    if (const auto span = to_merge()) return {Kind::kMerge, *span};
-    if (const auto span = to_thin_out()) return coarsen(*span);
-    return {Kind::kDrop, 0};
+  const bool too_many = this->too_many();
+  if (!too_many) {
+    if (const auto span = to_coarsen()) return coarsen(*span);
   }
-  if (const auto span = to_coarsen()) return coarsen(*span);
-  if (const auto span = to_merge()) return {Kind::kMerge, *span};
-  if (spans_.front().visual_tokens > ladder_.front()) return coarsen(0);
+  if (const auto span = to_merge()) return merging(*span);
+  if (too_many) {
+    if (const auto span = to_thin_out()) return coarsen(*span);
+  }
+  if (const auto span = scenes_to_merge()) {
+    for (const size_t one : {*span, *span + 1}) {
+      if (spans_[one].visual_tokens > ladder_.front()) return coarsen(one);
+    }
+    return merging(*span);
+  }
+  if (!too_many && spans_.front().visual_tokens > ladder_.front()) return coarsen(0);
   return {Kind::kDrop, 0};
 }
 
@@ -178,16 +190,17 @@ void WindowMemory::apply(const MemoryOperation& operation) {
   const MemorySpan& left = undo.left;
   books_.visual_tokens -= left.visual_tokens;
   books_.positions -= left.visual_tokens + left.marker_tokens;
-  if (operation.kind == Kind::kMerge) merge(span, undo);
+  if (operation.kind == Kind::kMerge) merge(span, undo, operation.part);
   spans_.erase(spans_.begin() + static_cast<std::ptrdiff_t>(leaves));
   compare(operation.span);
   compare(operation.span + 1);
 }
 
 // Takes undo.left into the span.
-void WindowMemory::merge(MemorySpan& span, Undo& undo) {
+void WindowMemory::merge(MemorySpan& span, Undo& undo, double part) {
   const MemorySpan& left = undo.left;
   undo.frames = span.frames;
+  undo.scenes = span.scenes;
   undo.to_ns = span.to_ns;
   undo.mean.swap(span.mean);
   if (!spare_.empty()) {
@@ -195,11 +208,11 @@ void WindowMemory::merge(MemorySpan& span, Undo& undo) {
     spare_.pop_back();
   }
   span.mean.resize(undo.mean.size());
-  const double part = static_cast<double>(left.frames) / (span.frames + left.frames);
   for (size_t i = 0; i < span.mean.size(); ++i) {
     span.mean[i] = undo.mean[i] + static_cast<float>((left.mean[i] - undo.mean[i]) * part);
   }
   span.frames += left.frames;
+  if (left.scene) span.scenes += left.scenes;
   span.to_ns = left.to_ns;
 }
 
@@ -242,15 +255,40 @@ std::optional<size_t> WindowMemory::to_merge() const {
   return most_alike;
 }
 
-// In the older half: the first of two neighbours of one scene that keeps them from being averaged.
+// Behind the newest frames: the first of two neighbours of one scene that keeps them from being
+// averaged.
 std::optional<size_t> WindowMemory::to_thin_out() const {
-  for (size_t span = 0; span + 1 < spans_.size() / 2; ++span) {
+  for (size_t span = 0; span + 1 + kNewest < spans_.size(); ++span) {
     if (spans_[span + 1].scene) continue;
     for (const size_t one : {span, span + 1}) {
       if (spans_[one].visual_tokens > ladder_.front()) return one;
     }
   }
   return std::nullopt;
+}
+
+// The first of two neighbours that hold the fewest scenes for their age, the oldest of equals. One
+// of the newest frames only where there is no other.
+std::optional<size_t> WindowMemory::scenes_to_merge() const {
+  std::optional<size_t> chosen;
+  double least = 0;
+  // In scenes, of what is behind the two. The newest frame counts as one: no plan rests on how it
+  // looks.
+  int64_t age = 1;
+  for (size_t second = spans_.size() - 1; second-- > 1;) {
+    const MemorySpan& behind = spans_[second + 1];
+    if (second + 2 < spans_.size() && behind.scene) age += behind.scenes;
+    const MemorySpan& one = spans_[second - 1];
+    const MemorySpan& other = spans_[second];
+    if (one.from_ns == kNoTime || other.from_ns == kNoTime) continue;
+    const double share = static_cast<double>(one.scenes + other.scenes) / static_cast<double>(age);
+    const bool is_new = second + kNewest >= spans_.size();
+    if (!chosen || *chosen + 1 + kNewest >= spans_.size() || (!is_new && share <= least)) {
+      chosen = second - 1;
+      least = share;
+    }
+  }
+  return chosen;
 }
 
 bool WindowMemory::mergeable(size_t span) const {
@@ -266,6 +304,15 @@ bool WindowMemory::one_marker(size_t span) const {
 MemoryOperation WindowMemory::coarsen(size_t span) const {
   const auto above = std::lower_bound(ladder_.begin(), ladder_.end(), spans_[span].visual_tokens);
   return {Kind::kCoarsen, span, above == ladder_.begin() ? ladder_.front() : *(above - 1)};
+}
+
+// Frames of one scene count alike, and so do scenes.
+MemoryOperation WindowMemory::merging(size_t span) const {
+  const MemorySpan& one = spans_[span];
+  const MemorySpan& other = spans_[span + 1];
+  const auto part = other.scene ? static_cast<double>(other.scenes) / (one.scenes + other.scenes)
+                                : static_cast<double>(other.frames) / (one.frames + other.frames);
+  return {Kind::kMerge, span, 0, part};
 }
 
 void WindowMemory::compare(size_t span) {

@@ -1,20 +1,23 @@
 // WindowMemory: what a bounded window remembers of a stream that never ends. While everything fits
 // nothing is touched. When it is full, what is old becomes coarser, one step of the ladder at a
 // time (nested tokens: a coarse level is a mean of the finer one); neighbours that are down to the
-// coarsest scale are averaged; and only what is left then is dropped. A frame that begins a scene
-// goes after its neighbours. It plans and keeps the books: whoever owns the tokens carries the
-// operations out, in their order.
+// coarsest scale are averaged, those of one scene first and then scenes. Nothing of a stream is
+// dropped. A frame that begins a scene goes after its neighbours. It plans and keeps the books:
+// whoever owns the tokens carries the operations out, in their order.
 //
 // What goes first. Every level of the ladder may hold an equal share of the window's tokens. Of the
 // finest level that is over its share the oldest frame is coarsened, where one that begins a scene
 // counts as kSceneStays times younger. Neighbours at the coarsest scale are averaged
 // when they belong to one scene: first those less than kMarkerNs apart, so that a marker is paid at
 // most once in that time, then the two that are most alike. When every scene is down to one such
-// span the oldest one leaves.
+// span, but for the newest frames, neighbouring scenes are averaged: those two that hold the fewest
+// scenes for their age, so that what is twice as old is known half as exactly. Each scene counts
+// alike in the mean, however long it was: two seconds are not drowned by twenty.
 //
 // A frame begins a scene when it differs from the one before (1 - cosine of their mean tokens) by
-// more than kSceneChange times the usual difference, an average over the last frames. Still
-// pictures are scenes of their own.
+// more than kSceneChange times the usual difference, an average over the last frames in which what
+// is more than that counts as that. Still
+// pictures are scenes of their own; they are never averaged, and the oldest leaves.
 //
 // Threads: one session's memory is used from one thread at a time.
 #pragma once
@@ -49,6 +52,7 @@ struct MemorySpan : SpanSize {
   int64_t from_ns = kNoTime;  // stream time of its first frame, which its marker names
   int64_t to_ns = kNoTime;    // and of its last one; kNoTime: a still picture
   int64_t frames = 1;
+  int64_t scenes = 1;  // that it is a mean of
   // Of its visual tokens; any width, the same for all spans. Empty: to be told by
   // describe_newest().
   std::vector<float> mean;
@@ -63,13 +67,14 @@ struct MemorySpan : SpanSize {
 struct MemoryOperation {
   enum class Kind {
     kCoarsen,  // `span` is pooled to `visual_tokens`, the next coarser scale
-    kMerge,    // `span` and the one behind it become one, the mean of both by their frames; the
-               // marker of the first stays
+    kMerge,    // `span` and the one behind it become one, the mean of both; the marker of the first
+               // stays
     kDrop,     // `span` leaves
   };
   Kind kind = Kind::kDrop;
   size_t span = 0;
   int visual_tokens = 0;  // with kCoarsen
+  double part = 0;        // with kMerge: what the second one weighs in the mean, 0..1
 
   friend bool operator==(const MemoryOperation&, const MemoryOperation&) = default;
 };
@@ -79,6 +84,7 @@ class M3_API WindowMemory {
   static constexpr int64_t kMarkerNs = 5'000'000'000;
   static constexpr double kSceneChange = 3;
   static constexpr int64_t kSceneStays = 4;
+  static constexpr size_t kNewest = 3;  // frames that are not averaged while others can be
 
   // ladder: ascending scales. Throws kInvalidArgument for limits that leave no room and for a
   // ladder that is empty.
@@ -112,6 +118,7 @@ class M3_API WindowMemory {
   struct Undo {
     int visual_tokens = 0;    // of the span before; with kCoarsen
     int64_t frames = 0;       // likewise; with kMerge
+    int64_t scenes = 0;       // likewise
     int64_t to_ns = kNoTime;  // likewise
     std::vector<float> mean;  // likewise
     MemorySpan left;          // what has gone; with kMerge and kDrop
@@ -122,15 +129,17 @@ class M3_API WindowMemory {
   MemoryOperation next_operation() const;
   void forget_undo();
   void apply(const MemoryOperation& operation);
-  void merge(MemorySpan& span, Undo& undo);
+  void merge(MemorySpan& span, Undo& undo, double part);
   void perform(const MemoryOperation& operation);
   std::optional<size_t> to_coarsen() const;
   std::optional<size_t> oldest_to_coarsen(int scale, double share) const;
   std::optional<size_t> to_merge() const;
   std::optional<size_t> to_thin_out() const;
+  std::optional<size_t> scenes_to_merge() const;
   bool mergeable(size_t span) const;  // with the one behind it
   bool one_marker(size_t span) const;
   MemoryOperation coarsen(size_t span) const;
+  MemoryOperation merging(size_t span) const;
   void compare(size_t span);
 
   const WindowLimits limits_;

@@ -34,7 +34,7 @@ AdapterProjector::AdapterProjector(TensorSource& weights, int64_t features, int6
 
 AdapterProjector::AdapterProjector(const ProjectorTensors& tensors, at::ScalarType dtype)
     : into_(Linear::plain(at::cat({tensors.fc1_weight, tensors.linear_weight}), {},
-                                   tensors.fc1_weight.device(), dtype)),
+                          tensors.fc1_weight.device(), dtype)),
       out_(Linear::plain(tensors.fc2_weight, {}, tensors.fc2_weight.device(), dtype)),
       place_hidden_((tensors.place_hidden + tensors.fc1_bias).to(dtype)),
       place_out_((tensors.place_out + tensors.linear_bias + tensors.fc2_bias).to(dtype)) {

@@ -17,7 +17,7 @@ namespace m3 {
 namespace {
 
 constexpr int64_t kSmallestBranch = 128;  // rows
-constexpr int64_t kManyRows = 16;           // for which libtorch's fused attention is the faster
+constexpr int64_t kManyRows = 16;         // for which libtorch's fused attention is the faster
 
 int64_t round_up(int64_t rows) {
   int64_t capacity = kSmallestBranch;

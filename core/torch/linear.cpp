@@ -38,7 +38,7 @@ Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, at::Device devi
 }
 
 Linear Linear::plain(const at::Tensor& weight, const at::Tensor& bias, at::Device device,
-                              at::ScalarType dtype, LowRank update) {
+                     at::ScalarType dtype, LowRank update) {
   Linear linear;
   linear.weight_ = weight.to(device, dtype).contiguous();
   if (bias.defined()) linear.bias_ = bias.to(device, dtype).contiguous();

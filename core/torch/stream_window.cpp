@@ -84,25 +84,19 @@ void StreamWindow::carry_out(const MemoryOperation& operation) {
       at::Tensor coarse =
           pool_square(place->tokens, grid_of(static_cast<int>(place->tokens.size(0))),
                       grid_of(operation.visual_tokens));
-      undo_.push_back(
-          {operation, std::exchange(place->tokens, std::move(coarse)), place->frames, {}});
+      undo_.push_back({operation, std::exchange(place->tokens, std::move(coarse)), {}});
       break;
     }
     case MemoryOperation::Kind::kMerge: {
       forget_rows(operation.span + 1);
       Span& next = *(place + 1);
-      const double part =
-          static_cast<double>(next.frames) / static_cast<double>(place->frames + next.frames);
-      at::Tensor both = at::lerp(place->tokens, next.tokens, part);
-      const int64_t frames = place->frames;
-      place->frames += next.frames;
-      undo_.push_back(
-          {operation, std::exchange(place->tokens, std::move(both)), frames, std::move(next)});
+      at::Tensor both = at::lerp(place->tokens, next.tokens, operation.part);
+      undo_.push_back({operation, std::exchange(place->tokens, std::move(both)), std::move(next)});
       spans_.erase(place + 1);
       break;
     }
     case MemoryOperation::Kind::kDrop:
-      undo_.push_back({operation, {}, 0, std::move(*place)});
+      undo_.push_back({operation, {}, std::move(*place)});
       spans_.erase(place);
       break;
   }
@@ -111,12 +105,9 @@ void StreamWindow::carry_out(const MemoryOperation& operation) {
 // The last append never was. Rows that it made void stay so.
 void StreamWindow::take_back() {
   for (; !undo_.empty(); undo_.pop_back()) {
-    auto& [operation, tokens, frames, left] = undo_.back();
+    auto& [operation, tokens, left] = undo_.back();
     const auto place = spans_.begin() + static_cast<std::ptrdiff_t>(operation.span);
-    if (operation.kind != MemoryOperation::Kind::kDrop) {
-      place->tokens = std::move(tokens);
-      place->frames = frames;
-    }
+    if (operation.kind != MemoryOperation::Kind::kDrop) place->tokens = std::move(tokens);
     if (operation.kind == MemoryOperation::Kind::kMerge) spans_.insert(place + 1, std::move(left));
     if (operation.kind == MemoryOperation::Kind::kDrop) spans_.insert(place, std::move(left));
   }

@@ -76,18 +76,16 @@ class StreamWindow {
   // What WindowMemory's books do not have of a span.
   struct Span {
     std::vector<int32_t> marker;
-    at::Tensor tokens;   // [n, hidden], float32
-    int64_t frames = 1;  // averaged in it
-    KvRows rows;         // empty: to be computed
+    at::Tensor tokens;  // [n, hidden], float32
+    KvRows rows;        // empty: to be computed
     int64_t size() const { return static_cast<int64_t>(marker.size()) + tokens.size(0); }
   };
 
   // What a change of the window did away with.
   struct Undo {
     MemoryOperation operation;
-    at::Tensor tokens;   // of the span before; undefined with kDrop
-    int64_t frames = 0;  // likewise
-    Span left;           // what has gone; empty with kCoarsen
+    at::Tensor tokens;  // of the span before; undefined with kDrop
+    Span left;          // what has gone; empty with kCoarsen
   };
 
   void carry_out(const MemoryOperation& operation);

@@ -153,20 +153,88 @@ TEST(WindowMemory, AFrameThatBeginsASceneStaysFinerForLonger) {
   EXPECT_GT(scale_at(0), scale_at(1));
 }
 
-TEST(WindowMemory, ScenesAreNotAveragedAndTheOldestOneIsDroppedLast) {
-  WindowMemory memory({.visual_tokens = 6}, {1});
-  int second = 0;
+TEST(WindowMemory, WhenAllElseIsAveragedScenesAreTheFewestForTheirAge) {
+  WindowMemory memory({.visual_tokens = 8}, {1});
   // Scenes of three frames each, 90 degrees apart.
-  for (int scene = 0; scene < 20; ++scene) {
-    for (int i = 0; i < 3; ++i) memory.append(frame(second++, 1, scene * 90 + i));
+  constexpr int kScenes = 64;
+  for (int second = 0; second < 3 * kScenes; ++second) {
+    for (const MemoryOperation& one : memory.append(frame(second, 1, second / 3 * 90 + second % 3)))
+      EXPECT_NE(one.kind, Kind::kDrop) << "something is forgotten at " << second;
   }
   const auto& spans = memory.spans();
-  ASSERT_EQ(spans.size(), 6u);
-  for (size_t i = 0; i + 1 < spans.size(); ++i) {
-    EXPECT_LE(spans[i].to_ns - spans[i].from_ns, 2 * kSecond) << "a span of two scenes";
-    EXPECT_EQ(spans[i].from_ns % (3 * kSecond) == 0 || !spans[i].scene, true);
+  ASSERT_EQ(spans.size(), 8u);
+  int64_t scenes = 0;
+  int64_t frames = 0;
+  for (const MemorySpan& span : spans) {
+    if (span.scene) scenes += span.scenes;
+    frames += span.frames;
+    EXPECT_LE(span.scenes, 2 * (1 + kScenes - scenes)) << "more of a blur than its age excuses";
   }
-  EXPECT_GE(spans.front().from_ns, 42 * kSecond) << "older scenes have left";
+  EXPECT_EQ(scenes, kScenes);
+  EXPECT_EQ(frames, 3 * kScenes);
+  EXPECT_EQ(spans.front().from_ns, 0);
+  EXPECT_GT(spans[0].scenes, spans[3].scenes) << "the old ones are the coarser ones";
+  EXPECT_EQ(spans[spans.size() - 2].scenes, 1);
+}
+
+// Whoever chooses frames shows a quiet scene now and then, and a change at once.
+TEST(WindowMemory, AChangeBeginsASceneThoughHalfOfTheFramesAreChanges) {
+  WindowMemory memory({.visual_tokens = 1000}, kLadder);
+  memory.append(frame(0, 36, 0));
+  memory.append(frame(5, 9, 0));
+  std::vector<bool> begun;
+  for (int scene = 1; scene <= 20; ++scene) {
+    for (const int second : {10 * scene, 10 * scene + 5}) {
+      memory.append(frame(second, 9, scene * 60));
+      begun.push_back(memory.spans().back().scene);
+    }
+  }
+  for (size_t i = 0; i < begun.size(); ++i) EXPECT_EQ(begun[i], i % 2 == 0) << i;
+}
+
+TEST(WindowMemory, WhereAllMovesForGoodThatIsUsualAfterAWhile) {
+  WindowMemory memory({.visual_tokens = 1000}, kLadder);
+  double degrees = 0;
+  int second = 0;
+  while (second < 50) memory.append(frame(second++, 9, degrees));
+  while (second < 250) memory.append(frame(second++, 9, degrees += 40));
+  int begun = 0;
+  for (; second < 300; ++second) {
+    memory.append(frame(second, 9, degrees += 40));
+    begun += memory.spans().back().scene ? 1 : 0;
+  }
+  EXPECT_EQ(begun, 0);
+}
+
+TEST(WindowMemory, AShortSceneCountsAsMuchAsALongOne) {
+  WindowMemory memory({.visual_tokens = 5}, {1});
+  for (int second = 0; second < 20; ++second) memory.append(frame(second, 1, 0));
+  memory.append(frame(20, 1, 90));
+  for (int second = 21; second < 60; ++second) memory.append(frame(second, 1, 180));
+  memory.append(frame(60, 1, 0));
+  memory.append(frame(61, 1, 90));
+  memory.append(frame(62, 1, 180));
+  const MemorySpan& oldest = memory.spans().front();
+  ASSERT_EQ(oldest.scenes, 2);
+  EXPECT_EQ(oldest.frames, 21);
+  EXPECT_NEAR(oldest.mean[0], 0.5, 1e-5);
+  EXPECT_NEAR(oldest.mean[1], 0.5, 1e-5);
+}
+
+TEST(WindowMemory, AScenePastIsKeptWhileTheNextOneLasts) {
+  WindowMemory memory({.visual_tokens = 150, .frames = 8}, kLadder);
+  int second = 0;
+  for (const int degrees : {0, 90, 180, 270}) {
+    for (int i = 0; i < 10; ++i) memory.append(frame(second++, 36, degrees));
+  }
+  for (int i = 0; i < 1000; ++i) memory.append(frame(second++, 36, 0));
+  const auto& spans = memory.spans();
+  ASSERT_EQ(spans.size(), 8u);
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(spans[i].from_ns, static_cast<int64_t>(i) * 10 * kSecond);
+    EXPECT_EQ(spans[i].scenes, 1);
+  }
+  for (size_t i = 5; i < 8; ++i) EXPECT_EQ(spans[i].frames, 1) << "the newest are as they came";
 }
 
 TEST(WindowMemory, KeepsTheNewestFrameEvenAlone) {
@@ -296,7 +364,7 @@ class WindowMemoryOfRandomStreams : public testing::TestWithParam<int> {
   struct Place {  // as somebody who carries the operations out keeps it
     int visual_tokens;
     int64_t frames;
-    std::vector<double> sum;  // of the frames' tokens
+    std::vector<double> mean;  // of its tokens
     int64_t from_ns;
   };
 
@@ -348,15 +416,16 @@ TEST_P(WindowMemoryOfRandomStreams, ItsPlanCanBeReplayedAndKeepsTheLimits) {
           ASSERT_EQ(place.visual_tokens, 1);
           ASSERT_EQ(behind.visual_tokens, 1);
           place.frames += behind.frames;
-          for (size_t i = 0; i < 2; ++i) place.sum[i] += behind.sum[i];
+          ASSERT_GT(one.part, 0);
+          ASSERT_LT(one.part, 1);
+          for (size_t i = 0; i < 2; ++i)
+            place.mean[i] += (behind.mean[i] - place.mean[i]) * one.part;
           places.erase(places.begin() + static_cast<std::ptrdiff_t>(one.span) + 1);
           break;
         }
         case Kind::kDrop:
           ASSERT_EQ(one.span, 0u) << "only the oldest leaves";
-          if (limits.frames == 0) {
-            ASSERT_EQ(place.visual_tokens, 1) << "and only when it can be no coarser";
-          }
+          ASSERT_EQ(places.size(), 1U) << "and only for a frame that is too much beside any other";
           places.erase(places.begin());
           break;
       }
@@ -372,8 +441,8 @@ TEST_P(WindowMemoryOfRandomStreams, ItsPlanCanBeReplayedAndKeepsTheLimits) {
       ASSERT_EQ(span.visual_tokens, places[i].visual_tokens);
       ASSERT_EQ(span.frames, places[i].frames);
       ASSERT_EQ(span.from_ns, places[i].from_ns);
-      ASSERT_NEAR(span.mean[0], places[i].sum[0] / static_cast<double>(places[i].frames), 1e-4);
-      ASSERT_NEAR(span.mean[1], places[i].sum[1] / static_cast<double>(places[i].frames), 1e-4);
+      ASSERT_NEAR(span.mean[0], places[i].mean[0], 1e-4);
+      ASSERT_NEAR(span.mean[1], places[i].mean[1], 1e-4);
       visual_tokens += span.visual_tokens;
       positions += span.visual_tokens + span.marker_tokens;
     }

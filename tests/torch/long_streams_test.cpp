@@ -97,15 +97,13 @@ class LongStreams : public testing::TestWithParam<LongStream> {
           break;
         }
         case MemoryOperation::Kind::kMerge:
-          place.tokens = (place.tokens * place.frames + behind->tokens * behind->frames) /
-                         (place.frames + behind->frames);
-          place.frames += behind->frames;
+          place.tokens = place.tokens * (1 - one.part) + behind->tokens * one.part;
           places_.erase(behind);
           ++merged_;
           break;
         case MemoryOperation::Kind::kDrop:
+          EXPECT_EQ(places_.size(), 1U) << "something of the stream is forgotten";
           places_.erase(behind - 1);
-          ++dropped_;
           break;
       }
     }
@@ -117,7 +115,6 @@ class LongStreams : public testing::TestWithParam<LongStream> {
   std::vector<Place> places_;
   int coarsened_ = 0;
   int merged_ = 0;
-  int dropped_ = 0;
 };
 
 TEST_P(LongStreams, TheWindowIsOneBuiltAfreshFromTheSameSpans) {
@@ -159,7 +156,6 @@ TEST_P(LongStreams, TheWindowIsOneBuiltAfreshFromTheSameSpans) {
   }
   EXPECT_GT(coarsened_, 20);
   EXPECT_GT(merged_, 20);
-  EXPECT_GT(dropped_, 2);
   EXPECT_LE(window.slab_capacity(), std::max<int64_t>(capacity, 256)) << "the slab went on growing";
 }
 

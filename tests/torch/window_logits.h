@@ -60,7 +60,6 @@ inline const PlainLlama& plain_llama() {
 struct Place {
   int64_t pts_ns;
   at::Tensor tokens;  // [n, 64]
-  int64_t frames = 1;
 };
 
 inline Place place_of(const FrameTokens& frame) {

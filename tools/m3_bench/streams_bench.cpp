@@ -141,8 +141,8 @@ void compare_with_processes(const Bench& bench, const Outcome& ours, int threads
   }
   const double cpu_ms = cpu_seconds / sum["streams.frames"];
   bench.show({"streams.frames_in_" + whose, sum["streams.frames"], "frames/s", std::nullopt, ""});
-  bench.show(
-      {"streams.gain_over_" + whose, ours.frames() / sum["streams.frames"], "times", std::nullopt, ""});
+  bench.show({"streams.gain_over_" + whose, ours.frames() / sum["streams.frames"], "times",
+              std::nullopt, ""});
   bench.show({"streams.cpu_of_" + whose, cpu_ms, "ms/frame", cpu_ms / ours.cpu_ms_a_frame(),
               "that of one process"});
   bench.show({"streams.memory_of_" + whose, sum["streams.memory"], "MB", std::nullopt, ""});
