@@ -2,22 +2,22 @@
 // nothing is touched. When it is full, what is old becomes coarser, one step of the ladder at a
 // time (nested tokens: a coarse level is a mean of the finer one); neighbours that are down to the
 // coarsest scale are averaged, those of one scene first and then scenes. Nothing of a stream is
-// dropped. A frame that begins a scene goes after its neighbours. It plans and keeps the books:
+// dropped but an only frame for one that fills the window. It plans and keeps the books:
 // whoever owns the tokens carries the operations out, in their order.
 //
 // What goes first. Every level of the ladder may hold an equal share of the window's tokens. Of the
 // finest level that is over its share the oldest frame is coarsened, where one that begins a scene
-// counts as kSceneStays times younger. Neighbours at the coarsest scale are averaged
-// when they belong to one scene: first those less than kMarkerNs apart, so that a marker is paid at
-// most once in that time, then the two that are most alike. When every scene is down to one such
+// counts as kSceneStays times younger. Neighbours at the coarsest scale are averaged when they
+// belong to one scene: first those less than kMarkerNs apart, so that a marker is paid at most once
+// in that time, then the two that are most alike. When every scene is down to one such
 // span, but for the newest frames, neighbouring scenes are averaged: those two that hold the fewest
 // scenes for their age, so that what is twice as old is known half as exactly. Each scene counts
 // alike in the mean, however long it was: two seconds are not drowned by twenty.
 //
 // A frame begins a scene when it differs from the one before (1 - cosine of their mean tokens) by
 // more than kSceneChange times the usual difference, an average over the last frames in which what
-// is more than that counts as that. Still
-// pictures are scenes of their own; they are never averaged, and the oldest leaves.
+// is more than that counts as that. Still pictures are scenes of their own; they are never
+// averaged, and the oldest leaves.
 //
 // Threads: one session's memory is used from one thread at a time.
 #pragma once
