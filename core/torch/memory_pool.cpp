@@ -159,8 +159,13 @@ class Allocator final : public c10::Allocator {
 
 PooledMemory::PooledMemory(size_t most_kept_bytes) {
   pool().keep(most_kept_bytes);
-  static std::once_flag once;
-  std::call_once(once, [] { c10::SetCPUAllocator(new Allocator); });
+  // Never destroyed: tensors that outlive the last engine give their memory back to it.
+  static Allocator* const allocator = [] {
+    auto* made = new Allocator;
+    c10::SetCPUAllocator(made);
+    return made;
+  }();
+  static_cast<void>(allocator);
   pooling = true;
 }
 
