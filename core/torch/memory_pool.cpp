@@ -160,12 +160,9 @@ class Allocator final : public c10::Allocator {
 PooledMemory::PooledMemory(size_t most_kept_bytes) {
   pool().keep(most_kept_bytes);
   // Never destroyed: tensors that outlive the last engine give their memory back to it.
-  static Allocator* const allocator = [] {
-    auto* made = new Allocator;
-    c10::SetCPUAllocator(made);
-    return made;
-  }();
-  static_cast<void>(allocator);
+  alignas(Allocator) static std::byte place[sizeof(Allocator)];
+  static std::once_flag once;
+  std::call_once(once, [] { c10::SetCPUAllocator(new (place) Allocator); });
   pooling = true;
 }
 
