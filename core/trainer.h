@@ -62,9 +62,10 @@ struct ProjectorStart {
 };
 
 struct StepOptions {
-  double rate = 1e-3;  // AdamW's learning rate, 0..1
-  double clip = 1;     // the most that the gradient's length may be; 0: no limit
-  uint64_t seed = 1;   // of the scales that are drawn
+  double rate = 1e-3;            // AdamW's learning rate of the low-rank updates, 0..1
+  double projector_rate = 1e-4;  // and of the projector
+  double clip = 1;               // the most that the gradient's length may be; 0: no limit
+  uint64_t seed = 1;             // of the scales that are drawn
   // A frame whose scale is 0 is shown at every scale of the ladder, one after the other, and the
   // losses are averaged; else at one that is drawn.
   bool all_scales = false;
@@ -118,7 +119,7 @@ M3_API std::unique_ptr<Trainer> open_trainer(const TrainerOptions& options,
 // EngineModule. `abi` must be kTrainerAbi; it grows with every change of this header that moves
 // anything.
 inline constexpr char kTrainerModuleEntry[] = "m3_trainer_module";
-inline constexpr int kTrainerAbi = 1;
+inline constexpr int kTrainerAbi = 2;
 struct TrainerModule {
   int abi;
   std::unique_ptr<Trainer> (*open)(const TrainerOptions&, const TrainingPictures&,

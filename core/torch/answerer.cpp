@@ -114,8 +114,7 @@ void Answerer::begin(Pass& pass, Generations& waiting) {
     member.generation->branch().begin(count);
     groups.push_back({count, &pass.targets.emplace_back(member.generation->branch())});
   }
-  const int64_t padding =
-      model_.decoder.wants_few_lengths() ? padding_of(static_cast<int64_t>(ids.size())) : 0;
+  const int64_t padding = padding_of(static_cast<int64_t>(ids.size()), model_.decoder);
   if (padding > 0) {
     ids.resize(ids.size() + static_cast<size_t>(padding));  // any token does
     groups.push_back({padding, &pass.targets.emplace_back()});

@@ -17,6 +17,10 @@ int64_t padding_of(int64_t rows) noexcept {
   return (step - rows % step) % step;
 }
 
+int64_t padding_of(int64_t rows, const Decoder& decoder) noexcept {
+  return decoder.wants_few_lengths() ? padding_of(rows) : 0;
+}
+
 at::Tensor LeavableTarget::attend(int64_t layer, const at::Tensor& q, const at::Tensor& k,
                                   const at::Tensor& v) {
   if (target_ != nullptr) return target_->attend(layer, q, k, v);

@@ -12,6 +12,8 @@ namespace m3 {
 
 // Rows to put behind `rows` others so that passes come in few lengths, one more in eight at most.
 int64_t padding_of(int64_t rows) noexcept;
+// The same where the decoder wants few lengths; else none.
+int64_t padding_of(int64_t rows, const Decoder& decoder) noexcept;
 
 class LeavableTarget final : public KvTarget {
  public:

@@ -91,7 +91,7 @@ void Prefiller::fill(Pass& pass) {
       groups[i].target = &entry.targets.emplace_back(*groups[i].target);
     if (alone || (!waiting.empty() && waiting.front().alone)) break;
   }
-  const int64_t padding = model_.decoder.wants_few_lengths() ? padding_of(total) : 0;
+  const int64_t padding = padding_of(total, model_.decoder);
   if (padding > 0) {
     rows.push_back(at::zeros({padding, rows.front().size(1)}, rows.front().options()));
     groups.push_back({padding, &pass.padding.emplace()});

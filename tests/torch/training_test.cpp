@@ -235,6 +235,7 @@ TEST_F(TrainingTest, TrainingLowersTheLoss) {
   const double before = model->loss(examples, {});
   StepOptions options;
   options.rate = 2e-2;
+  options.projector_rate = 2e-2;
   for (int step = 0; step < 100; ++step) model->step(examples, options);
   // The tiny model's small last norm keeps its logits together: it cannot be sure of anything.
   EXPECT_LT(model->loss(examples, {}), 0.8 * before);

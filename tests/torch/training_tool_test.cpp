@@ -145,7 +145,7 @@ TEST_F(TrainingToolTest, APackedRunGoesOnElsewhereToTheSameBits) {
   ASSERT_EQ(run("a", 12).code, 0);
   std::vector<std::string> packing = arguments("b", 12);
   packing.insert(packing.begin(), "pack");
-  packing.insert(packing.end(), {"--to", folder_.path() + "/pack", "--examples", "30"});
+  packing.insert(packing.end(), {"--to", folder_.path() + "/pack", "--examples", "60"});
   const Ended packed = wait(start(packing));
   ASSERT_EQ(packed.code, 0) << packed.err;
   // Neither pictures nor the model are there any more.
@@ -197,6 +197,15 @@ TEST_F(TrainingToolTest, BadPicturesAreNamedOnceAndPassedOver) {
     EXPECT_EQ(ended.err.find(std::string("/") + name, first + 1), std::string::npos) << ended.err;
   }
   EXPECT_EQ(curve("a").size(), 10U);
+}
+
+TEST_F(TrainingToolTest, WindowsComeBehindSinglePictures) {
+  folder_.write("settings.json", R"({"batch": 4, "pictures_first": 1})");
+  ASSERT_EQ(run("a", 6).code, 0);
+  EXPECT_EQ(read_model_config(folder_.path() + "/a/model").trained_frames, 1);
+  folder_.write("settings.json", R"({"batch": 4, "pictures_first": 0.5})");
+  ASSERT_EQ(run("b", 6).code, 0);
+  EXPECT_GT(read_model_config(folder_.path() + "/b/model").trained_frames, 1);
 }
 
 TEST_F(TrainingToolTest, AnotherRunsFolderIsRefused) {

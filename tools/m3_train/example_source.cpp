@@ -236,7 +236,8 @@ class FolderExamples final : public ExampleSource {
   std::vector<TrainingExample> held_out() const override { return held_out_examples_; }
 
   std::string label(size_t picture) const override {
-    return picture < learned_.size() ? learned_.view(picture).label : std::string();
+    const bool is_original = picture < learned_.pictures().size();
+    return is_original ? learned_.view(picture).label : std::string();
   }
 
  private:

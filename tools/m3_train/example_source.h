@@ -26,7 +26,7 @@ class ExampleSource {
   // best; empty when the folder has no such pictures.
   virtual std::vector<TrainingExample> held_out() const = 0;
   // What a picture as a whole shows, "airplane": the projector's start is fitted to it. Empty: not
-  // known, or not one thing.
+  // known, not one thing, or an image of another picture, which would tell the same again.
   virtual std::string label(size_t picture) const = 0;
 };
 

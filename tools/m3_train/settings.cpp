@@ -17,6 +17,7 @@ Settings read_settings(const std::string& path) {
   };
   whole("batch", settings.batch, 1, 1024);
   number("rate", settings.rate, 0, 1);
+  number("projector_rate", settings.projector_rate, 0, 1);
   whole("warmup_steps", settings.warmup_steps, 0, 100'000);
   number("clip", settings.clip, 0, 1e9);
   if (file.contains("all_scales")) settings.all_scales = file.boolean("all_scales");
@@ -27,6 +28,7 @@ Settings read_settings(const std::string& path) {
     if (sum <= 0) file.fail("scale_weights", "must not all be 0");
   }
   whole("rank", settings.rank, 0, 4096);
+  number("pictures_first", settings.pictures_first, 0, 1);
   whole("start_pictures", settings.start_pictures, 1, 1'000'000);
   whole("check_every", settings.check_every, 1, 1'000'000);
   whole("save_seconds", settings.save_seconds, 0, 86'400);
@@ -38,11 +40,13 @@ Settings read_settings(const std::string& path) {
 std::string text_of(const Settings& settings) {
   return nlohmann::json{{"batch", settings.batch},
                         {"rate", settings.rate},
+                        {"projector_rate", settings.projector_rate},
                         {"warmup_steps", settings.warmup_steps},
                         {"clip", settings.clip},
                         {"all_scales", settings.all_scales},
                         {"scale_weights", settings.scale_weights},
                         {"rank", settings.rank},
+                        {"pictures_first", settings.pictures_first},
                         {"start_pictures", settings.start_pictures}}
       .dump();
 }

@@ -75,20 +75,21 @@ double TrainingRun::progress() const {
   return std::clamp(done, 0.0, 1.0);
 }
 
-// A cosine from its highest to 0, behind a short rise.
-double TrainingRun::rate() const {
+// Of the highest rate: a cosine down to 0, behind a short rise.
+double TrainingRun::rate_share() const {
   const int64_t rise = options_.steps > 0
                            ? std::min<int64_t>(options_.settings.warmup_steps, options_.steps / 10)
                            : options_.settings.warmup_steps;
   const double risen =
       rise > 0 ? std::min(1.0, static_cast<double>(state_.step + 1) / static_cast<double>(rise))
                : 1;
-  return options_.settings.rate * risen * (1 + std::cos(M_PI * progress())) / 2;
+  return risen * (1 + std::cos(M_PI * progress())) / 2;
 }
 
 StepOptions TrainingRun::step_options(uint64_t seed) const {
   StepOptions step;
-  step.rate = rate();
+  step.rate = options_.settings.rate * rate_share();
+  step.projector_rate = options_.settings.projector_rate * rate_share();
   step.clip = options_.settings.clip;
   step.seed = seed;
   step.all_scales = options_.settings.all_scales;
@@ -263,8 +264,12 @@ bool TrainingRun::can_be_shown(const TrainingExample& example) {
 std::vector<TrainingExample> TrainingRun::next_examples() {
   std::vector<TrainingExample> batch;
   uint64_t skipped = 0;
+  uint64_t windows = 0;  // that wait for their time
+  const bool pictures_alone =
+      options_.init.empty() && progress() < options_.settings.pictures_first;
   while (batch.size() < static_cast<size_t>(options_.settings.batch)) {
     TrainingExample example = examples_->example(state_.next_example++);
+    if (pictures_alone && example.frames.size() > 1 && ++windows < kMostSkipped) continue;
     if (can_be_shown(example)) {
       batch.push_back(std::move(example));
       skipped = 0;

@@ -38,7 +38,7 @@ class TrainingRun {
   void start_projector();
   bool is_over() const;
   double progress() const;  // 0..1
-  double rate() const;
+  double rate_share() const;
   void take_step();
   std::vector<TrainingExample> next_examples();
   bool can_be_shown(const TrainingExample& example);

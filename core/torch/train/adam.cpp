@@ -28,7 +28,7 @@ Adam::Adam(std::vector<at::Tensor> tensors) : tensors_(std::move(tensors)) {
   }
 }
 
-double Adam::step(double rate, double clip) {
+double Adam::step(std::span<const double> rates, double clip) {
   const at::NoGradGuard no_gradients;
   std::vector<at::Tensor> gradients;
   double square = 0;
@@ -42,8 +42,15 @@ double Adam::step(double rate, double clip) {
   if (clip > 0 && length > clip) at::_foreach_mul_(gradients, clip / length);
   ++steps_;
   for (at::Tensor& count : counts_) count.fill_(static_cast<double>(steps_));
-  at::_fused_adamw_(tensors_, gradients, first_, second_, {}, counts_, rate, kBeta1, kBeta2, 0,
-                    kEpsilon, false, false);
+  // Neighbours that learn alike go together.
+  for (size_t begin = 0, end = 0; begin < tensors_.size(); begin = end) {
+    while (end < tensors_.size() && rates[end] == rates[begin]) ++end;
+    const auto part = [&](const std::vector<at::Tensor>& all) {
+      return at::TensorList(all).slice(begin, end - begin);
+    };
+    at::_fused_adamw_(part(tensors_), part(gradients), part(first_), part(second_), {},
+                      part(counts_), rates[begin], kBeta1, kBeta2, 0, kEpsilon, false, false);
+  }
   forget_gradients();
   return length;
 }

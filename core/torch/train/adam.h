@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,8 +17,8 @@ class Adam {
   explicit Adam(std::vector<at::Tensor> tensors);
 
   // Makes gradients that together are longer than `clip` that long (0: leaves them), takes a step
-  // and forgets them. Returns their length before.
-  double step(double rate, double clip);
+  // and forgets them. rates: one a tensor. Returns the gradients' length before.
+  double step(std::span<const double> rates, double clip);
   void forget_gradients();
 
   int64_t steps() const noexcept { return steps_; }

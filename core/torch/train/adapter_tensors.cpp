@@ -99,6 +99,8 @@ void AdapterTensors::set(const std::string& name, const at::Tensor& numbers) {
   tensors_.at(name).copy_(numbers);
 }
 
+bool AdapterTensors::is_of_projector(std::string_view name) { return name.starts_with("proj."); }
+
 std::vector<std::string> AdapterTensors::learned_names() const {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : tensors_) {

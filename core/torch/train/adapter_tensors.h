@@ -7,6 +7,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/model/model_config.h"
@@ -35,6 +36,7 @@ class AdapterTensors {
 
   // Those that learn, in the order of their names.
   std::vector<std::string> learned_names() const;
+  static bool is_of_projector(std::string_view name);
   std::vector<at::Tensor> learned() const;
   int64_t learned_numbers() const;
 

@@ -184,7 +184,12 @@ double TorchTrainer::step(std::span<const TrainingExample> examples, const StepO
       throw Error(ErrorCode::kInternal,
                   "a step of training: the loss is not a number; a lower rate may help");
     }
-    adam_.step(options.rate, options.clip);
+    std::vector<double> rates;
+    for (const std::string& name : model_.adapter.learned_names()) {
+      rates.push_back(AdapterTensors::is_of_projector(name) ? options.projector_rate
+                                                            : options.rate);
+    }
+    adam_.step(rates, options.clip);
     return loss;
   });
 }
