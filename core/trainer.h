@@ -46,7 +46,7 @@ struct TrainerOptions {
   int threads = 0;                      // compute threads on the CPU, 0..1024; 0: all cores
 };
 
-// A picture, and what it shows as a whole; empty: not known.
+// A picture, and what it shows in a few words, "white dress"; empty: not known.
 struct LabelledPicture {
   size_t picture = 0;
   std::string label;

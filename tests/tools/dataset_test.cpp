@@ -116,6 +116,27 @@ TEST(Recipe, KeysTellPicturesApartAndStayTheSame) {
   EXPECT_EQ(key_of(mirrored, pictures, "/nowhere"), key_of(same, others, "/nowhere"));
 }
 
+TEST(View, ItsGistIsTheLargestThingsWithTheirColoursEachWordOnce) {
+  View view;
+  EXPECT_EQ(gist_of(view), "");
+  const auto add = [&](const char* label, const char* colour, double side) {
+    Thing thing;
+    thing.label = label;
+    thing.colour = colour;
+    thing.box = {0, 0, side, side};
+    view.things.push_back(thing);
+  };
+  add("car", "red", 0.2);
+  add("bus", "", 0.5);
+  add("car", "red", 0.3);
+  EXPECT_EQ(gist_of(view), "bus red car");
+  add("yard", "", 0.1);
+  view.label = "yard";
+  EXPECT_EQ(gist_of(view), "yard bus red car") << "what the picture shows as a whole comes first";
+  for (int i = 0; i < 9; ++i) add("dog", "black", 0.4);
+  EXPECT_EQ(gist_of(view), "yard bus black dog") << "four things at most";
+}
+
 TEST(Vocabulary, DeniesEachNameAsOftenAsItAffirmsIt) {
   const std::vector<AnnotatedPicture> pictures = street();
   const std::vector<View> views = views_of(pictures);

@@ -152,9 +152,9 @@ TEST_F(Examples, HoldOutPicturesOfALargeFolder) {
 TEST_F(Examples, KnowWhatAPictureShows) {
   write_fifty();
   const auto all = source();
-  EXPECT_EQ(all->label(0), "cat");
-  EXPECT_EQ(all->label(50), "") << "its mirror image";
-  EXPECT_EQ(all->label(all->pictures().size() - 1), "");
+  EXPECT_EQ(all->gist(0), "cat");
+  EXPECT_EQ(all->gist(50), "") << "its mirror image";
+  EXPECT_EQ(all->gist(all->pictures().size() - 1), "");
 }
 
 TEST_F(Examples, NameTheLineThatIsWrong) {

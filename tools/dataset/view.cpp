@@ -12,6 +12,8 @@ constexpr double kLeftEnds = 0.4;
 constexpr double kRightBegins = 0.6;
 constexpr double kUnclear = 0.01;
 
+constexpr size_t kMostInGist = 4;  // things
+
 bool counts_all(const View& view) {
   return std::all_of(view.claims.begin(), view.claims.end(),
                      [](const Claim& claim) { return claim.complete.value_or(true); });
@@ -100,6 +102,26 @@ View joined(const std::vector<const View*>& views) {
     all.claims.insert(all.claims.end(), view->claims.begin(), view->claims.end());
   }
   return all;
+}
+
+std::string gist_of(const View& view) {
+  std::vector<const Thing*> order;
+  for (const Thing& thing : view.things) order.push_back(&thing);
+  const auto size = [&](const Thing* thing) {
+    return thing->label == view.label ? 1 : thing->box.area();
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](const Thing* a, const Thing* b) { return size(a) > size(b); });
+  order.resize(std::min(order.size(), kMostInGist));
+  std::set<std::string> said;
+  std::string text;
+  for (const Thing* thing : order) {
+    for (const std::string& word : {thing->colour, thing->label}) {
+      if (word.empty() || !said.insert(word).second) continue;
+      text += (text.empty() ? "" : " ") + word;
+    }
+  }
+  return text;
 }
 
 std::optional<Side> side_of(const Thing& thing) {

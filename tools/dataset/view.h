@@ -56,6 +56,10 @@ View view_of(const AnnotatedPicture& picture);
 // All of them in one: what is seen in one of them at least.
 View joined(const std::vector<const View*>& views);
 
+// Colours and names of what is seen, each word once, what the whole picture shows first, then the
+// largest: "white dress", "red car person". Empty: nothing is known.
+std::string gist_of(const View& view);
+
 // Where its middle is: left and right of the middle fifth of the picture. Nothing: not placed, or
 // on a line between two.
 std::optional<Side> side_of(const Thing& thing);

@@ -235,9 +235,9 @@ class FolderExamples final : public ExampleSource {
 
   std::vector<TrainingExample> held_out() const override { return held_out_examples_; }
 
-  std::string label(size_t picture) const override {
+  std::string gist(size_t picture) const override {
     const bool is_original = picture < learned_.pictures().size();
-    return is_original ? learned_.view(picture).label : std::string();
+    return is_original ? dataset::gist_of(learned_.view(picture)) : std::string();
   }
 
  private:

@@ -25,9 +25,9 @@ class ExampleSource {
   // A few examples about pictures that example() never shows, to tell when the model is at its
   // best; empty when the folder has no such pictures.
   virtual std::vector<TrainingExample> held_out() const = 0;
-  // What a picture as a whole shows, "airplane": the projector's start is fitted to it. Empty: not
-  // known, not one thing, or an image of another picture, which would tell the same again.
-  virtual std::string label(size_t picture) const = 0;
+  // What a picture shows, in a few words, "white dress": the projector's start is fitted to it.
+  // Empty: not known, or an image of another picture, which would tell the same again.
+  virtual std::string gist(size_t picture) const = 0;
 };
 
 // data_folder: annotations.jsonl and the pictures that it names (tools/dataset/annotations.h);

@@ -87,7 +87,7 @@ class PackedExamples final : public ExampleSource {
     return examples_[(n - first_) % examples_.size()];  // unsigned: also before the first one
   }
   std::vector<TrainingExample> held_out() const override { return held_out_; }
-  std::string label(size_t) const override { return {}; }
+  std::string gist(size_t) const override { return {}; }
 
  private:
   void take(const Json& line) {

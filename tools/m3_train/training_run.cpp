@@ -27,7 +27,7 @@ constexpr size_t kMostHeldOut = 64;            // examples
 constexpr uint64_t kMostSkipped = 1000;        // examples in a row that cannot be shown
 constexpr uint64_t kHeldOutSeed = 0x48656c64;  // the same scales at every look
 // Of the minutes that a run may take, what the start may have for more than `start_pictures`: every
-// labelled picture there makes names known that many examples would have to teach.
+// annotated picture there makes names known that many examples would have to teach.
 constexpr double kStartShare = 0.2;
 constexpr auto kReportEvery = std::chrono::seconds(60);
 
@@ -205,13 +205,12 @@ void TrainingRun::start_projector() {
     std::swap(order[left - 1], order[random() % left]);
   // Labelled ones first: they say where to start.
   std::stable_partition(order.begin(), order.end(),
-                        [&](size_t picture) { return !examples_->label(picture).empty(); });
+                        [&](size_t picture) { return !examples_->gist(picture).empty(); });
   const auto enough = static_cast<size_t>(options_.settings.start_pictures);
   const double time_left = options_.steps > 0 ? 0 : kStartShare * options_.minutes * 60;
   std::vector<LabelledPicture> pictures;
   for (const size_t picture : order) {
-    if (pictures.size() >= enough &&
-        (examples_->label(picture).empty() || seconds() >= time_left)) {
+    if (pictures.size() >= enough && (examples_->gist(picture).empty() || seconds() >= time_left)) {
       break;
     }
     if (stop_.stop_requested())
@@ -222,7 +221,7 @@ void TrainingRun::start_projector() {
         static_cast<double>(pictures.size()) / static_cast<double>(std::min(enough, all));
     bar_.update(std::min(1.0, std::max(done, time_left > 0 ? seconds() / time_left : 0)),
                 "looking at pictures");
-    if (can_be_seen(picture)) pictures.push_back({picture, examples_->label(picture)});
+    if (can_be_seen(picture)) pictures.push_back({picture, examples_->gist(picture)});
   }
   if (pictures.empty())
     throw Error(ErrorCode::kNotFound, options_.data + ": none of its pictures can be read");
