@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "tests/core/memory_frames.h"
 #include "tests/support/error_of.h"
 
 namespace m3 {
@@ -18,20 +19,9 @@ namespace {
 
 using Kind = MemoryOperation::Kind;
 using test::error_of;
-
-constexpr int64_t kSecond = 1'000'000'000;
-const std::vector<int> kLadder = {1, 9, 36, 144};
-
-// A frame whose tokens point to `degrees`: frames alike have angles alike.
-MemorySpan frame(double second, int scale, double degrees = 0, int marker = 4) {
-  MemorySpan span;
-  span.visual_tokens = scale;
-  span.marker_tokens = marker;
-  span.from_ns = span.to_ns = static_cast<int64_t>(second * kSecond);
-  const double angle = degrees * std::acos(-1.0) / 180;
-  span.mean = {static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle))};
-  return span;
-}
+using test::frame;
+using test::kLadder;
+using test::kSecond;
 
 std::vector<int> scales(const WindowMemory& memory) {
   std::vector<int> all;
@@ -132,109 +122,6 @@ TEST(WindowMemory, OfNeighboursFarApartInTimeTheMostAlikeAreAveraged) {
   int second = 0;
   for (const double degrees : {0, 20, 40, 41, 61}) slow.append(frame(second += 10, 1, degrees));
   EXPECT_EQ(text_of(slow.append(frame(second += 10, 1, 81))), "merge 2; ");
-}
-
-TEST(WindowMemory, AFrameThatBeginsASceneStaysFinerForLonger) {
-  WindowMemory memory({.visual_tokens = 200}, kLadder);
-  for (int second = 0; second < 40; ++second) {
-    const double scene = second < 20 ? 0 : 90;
-    memory.append(frame(second, 36, scene + second % 2));
-  }
-  const auto scale_at = [&](int second) {
-    for (const MemorySpan& span : memory.spans()) {
-      if (span.from_ns <= second * kSecond && second * kSecond <= span.to_ns)
-        return span.visual_tokens;
-    }
-    return 0;
-  };
-  EXPECT_TRUE(memory.spans().size() > 6);
-  EXPECT_GT(scale_at(20), scale_at(19));
-  EXPECT_GT(scale_at(20), scale_at(21));
-  EXPECT_GT(scale_at(0), scale_at(1));
-}
-
-TEST(WindowMemory, WhenAllElseIsAveragedScenesAreTheFewestForTheirAge) {
-  WindowMemory memory({.visual_tokens = 8}, {1});
-  // Scenes of three frames each, 90 degrees apart.
-  constexpr int kScenes = 64;
-  for (int second = 0; second < 3 * kScenes; ++second) {
-    for (const MemoryOperation& one : memory.append(frame(second, 1, second / 3 * 90 + second % 3)))
-      EXPECT_NE(one.kind, Kind::kDrop) << "something is forgotten at " << second;
-  }
-  const auto& spans = memory.spans();
-  ASSERT_EQ(spans.size(), 8u);
-  int64_t scenes = 0;
-  int64_t frames = 0;
-  for (const MemorySpan& span : spans) {
-    if (span.scene) scenes += span.scenes;
-    frames += span.frames;
-    EXPECT_LE(span.scenes, 2 * (1 + kScenes - scenes)) << "more of a blur than its age excuses";
-  }
-  EXPECT_EQ(scenes, kScenes);
-  EXPECT_EQ(frames, 3 * kScenes);
-  EXPECT_EQ(spans.front().from_ns, 0);
-  EXPECT_GT(spans[0].scenes, spans[3].scenes) << "the old ones are the coarser ones";
-  EXPECT_EQ(spans[spans.size() - 2].scenes, 1);
-}
-
-// Whoever chooses frames shows a quiet scene now and then, and a change at once.
-TEST(WindowMemory, AChangeBeginsASceneThoughHalfOfTheFramesAreChanges) {
-  WindowMemory memory({.visual_tokens = 1000}, kLadder);
-  memory.append(frame(0, 36, 0));
-  memory.append(frame(5, 9, 0));
-  std::vector<bool> begun;
-  for (int scene = 1; scene <= 20; ++scene) {
-    for (const int second : {10 * scene, 10 * scene + 5}) {
-      memory.append(frame(second, 9, scene * 60));
-      begun.push_back(memory.spans().back().scene);
-    }
-  }
-  for (size_t i = 0; i < begun.size(); ++i) EXPECT_EQ(begun[i], i % 2 == 0) << i;
-}
-
-TEST(WindowMemory, WhereAllMovesForGoodThatIsUsualAfterAWhile) {
-  WindowMemory memory({.visual_tokens = 1000}, kLadder);
-  double degrees = 0;
-  int second = 0;
-  while (second < 50) memory.append(frame(second++, 9, degrees));
-  while (second < 250) memory.append(frame(second++, 9, degrees += 40));
-  int begun = 0;
-  for (; second < 300; ++second) {
-    memory.append(frame(second, 9, degrees += 40));
-    begun += memory.spans().back().scene ? 1 : 0;
-  }
-  EXPECT_EQ(begun, 0);
-}
-
-TEST(WindowMemory, AShortSceneCountsAsMuchAsALongOne) {
-  WindowMemory memory({.visual_tokens = 5}, {1});
-  for (int second = 0; second < 20; ++second) memory.append(frame(second, 1, 0));
-  memory.append(frame(20, 1, 90));
-  for (int second = 21; second < 60; ++second) memory.append(frame(second, 1, 180));
-  memory.append(frame(60, 1, 0));
-  memory.append(frame(61, 1, 90));
-  memory.append(frame(62, 1, 180));
-  const MemorySpan& oldest = memory.spans().front();
-  ASSERT_EQ(oldest.scenes, 2);
-  EXPECT_EQ(oldest.frames, 21);
-  EXPECT_NEAR(oldest.mean[0], 0.5, 1e-5);
-  EXPECT_NEAR(oldest.mean[1], 0.5, 1e-5);
-}
-
-TEST(WindowMemory, AScenePastIsKeptWhileTheNextOneLasts) {
-  WindowMemory memory({.visual_tokens = 150, .frames = 8}, kLadder);
-  int second = 0;
-  for (const int degrees : {0, 90, 180, 270}) {
-    for (int i = 0; i < 10; ++i) memory.append(frame(second++, 36, degrees));
-  }
-  for (int i = 0; i < 1000; ++i) memory.append(frame(second++, 36, 0));
-  const auto& spans = memory.spans();
-  ASSERT_EQ(spans.size(), 8u);
-  for (size_t i = 0; i < 5; ++i) {
-    EXPECT_EQ(spans[i].from_ns, static_cast<int64_t>(i) * 10 * kSecond);
-    EXPECT_EQ(spans[i].scenes, 1);
-  }
-  for (size_t i = 5; i < 8; ++i) EXPECT_EQ(spans[i].frames, 1) << "the newest are as they came";
 }
 
 TEST(WindowMemory, KeepsTheNewestFrameEvenAlone) {
