@@ -10,7 +10,7 @@ namespace m3::train {
 
 struct Settings {
   int batch = 4;       // examples a step, 1..1024
-  double rate = 1e-3;  // AdamW's learning rate at its highest, 0..1
+  double rate = 1e-3;  // AdamW's learning rate of the updates at its highest, 0..1
   // That of the projector, 0..1. Its inputs are thousands of standardised features: a rate that is
   // right for the updates would throw its start away in a few steps.
   double projector_rate = 1e-4;

@@ -263,7 +263,7 @@ bool TrainingRun::can_be_shown(const TrainingExample& example) {
 std::vector<TrainingExample> TrainingRun::next_examples() {
   std::vector<TrainingExample> batch;
   uint64_t skipped = 0;
-  uint64_t windows = 0;  // that wait for their time
+  uint64_t windows = 0;  // that wait for their time, unless there is nothing else
   const bool pictures_alone =
       options_.init.empty() && progress() < options_.settings.pictures_first;
   while (batch.size() < static_cast<size_t>(options_.settings.batch)) {
