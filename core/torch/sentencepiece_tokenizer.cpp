@@ -136,6 +136,8 @@ std::shared_ptr<const Tokenizer> open_sentencepiece_tokenizer(const std::string&
   return std::make_shared<const SentencepieceTokenizer>(path, added, adds_opening);
 }
 
+bool reads_sentencepiece() noexcept { return true; }
+
 #else
 
 std::shared_ptr<const Tokenizer> open_sentencepiece_tokenizer(
@@ -145,6 +147,8 @@ std::shared_ptr<const Tokenizer> open_sentencepiece_tokenizer(
                   ": this build was made without sentencepiece and reads no tokenizer.model; "
                   "give a tokenizer.json beside it");
 }
+
+bool reads_sentencepiece() noexcept { return false; }
 
 #endif
 

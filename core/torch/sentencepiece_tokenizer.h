@@ -20,4 +20,7 @@ std::shared_ptr<const Tokenizer> open_sentencepiece_tokenizer(
     const std::string& path, const std::vector<std::pair<std::string, int32_t>>& added,
     bool adds_opening);
 
+// Whether this build has the library.
+bool reads_sentencepiece() noexcept;
+
 }  // namespace m3

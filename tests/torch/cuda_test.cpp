@@ -12,6 +12,7 @@
 #include "core/engine.h"
 #include "tests/support/collecting_sink.h"
 #include "tests/support/picture.h"
+#include "tests/torch/llava_checkpoint.h"
 
 namespace m3 {
 namespace {
@@ -23,10 +24,12 @@ class Cuda : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (at::getNumGPUs() == 0) GTEST_SKIP() << "this machine or this libtorch has no GPU";
+    if (!test::is_readable(checkpoint())) GTEST_SKIP() << test::kNeedsSentencepiece;
   }
+  static std::string checkpoint() { return test::llava_checkpoint(GetParam()); }
   static std::shared_ptr<Engine> open(const std::string& device, const std::string& dtype) {
     EngineOptions options;
-    options.model = std::string(M3_GOLDEN_DIR) + "/llava/" + GetParam();
+    options.model = checkpoint();
     options.device = device;
     options.dtype = dtype;
     return shared_engine(options);
