@@ -92,7 +92,7 @@ TEST_F(Clips, BelongToAFoldersExamples) {
   write("annotations.jsonl", {{{"file", "a.jpg"}, {"label", "piano"}},
                               {{"file", "b.jpg"}, {"label", "lobster"}},
                               {{"file", "c.jpg"}, {"label", "anchor"}}});
-  const auto source = train::make_examples(folder_.path(), 1, {1, 9, 36, 144});
+  const auto source = train::make_examples(folder_.path(), 1, {});
   const size_t all = source->pictures().size();
   int from_clips = 0;
   for (uint64_t n = 0; n < 1000; ++n) {

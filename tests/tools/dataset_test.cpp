@@ -313,6 +313,35 @@ TEST(MadeWindow, KeepsToItsTokensNewestFineOldestCoarse) {
   EXPECT_GT(newest, 1.5 * oldest);
 }
 
+TEST(MadeWindow, OfALongStreamHoldsEveryScene) {
+  const PictureList pictures("/nowhere", street(), {1, true, 200});
+  WindowOptions options;
+  options.long_share = 1;
+  options.long_pictures = 50;
+  size_t most = 0;
+  for (uint64_t n = 0; n < 100; ++n) {
+    Random random(6, n);
+    const MadeWindow made = make_window(pictures, options, random);
+    int tokens = 0;
+    for (const auto& frame : made.frames) tokens += frame.scale;
+    EXPECT_LE(tokens, options.most_visual_tokens);
+    EXPECT_GT(made.frames.back().second, made.frames.front().second);
+    most = std::max(most, made.frames.size());
+  }
+  EXPECT_GT(most, 40);
+}
+
+TEST(GroupsTest, SmallOnesComeUpMoreOftenThanTheirSizeSays) {
+  Groups<int> groups;
+  for (int i = 0; i < 100; ++i) groups.add("large", i);
+  groups.add("small", 100);
+  groups.close();
+  Random random(3);
+  int small = 0;
+  for (int i = 0; i < 10000; ++i) small += groups.member(random) == 100 ? 1 : 0;
+  EXPECT_NEAR(small, 10000 / 11, 120);  // root of 1 beside root of 100
+}
+
 TEST(FilmTest, KnowsWhatItShowsAndWhen) {
   const std::vector<AnnotatedPicture> pictures = street();
   const Composer composer(pictures);

@@ -49,7 +49,7 @@ class Examples : public testing::Test {
     write(lines);
   }
   std::unique_ptr<ExampleSource> source(uint64_t seed = 1) const {
-    return make_examples(folder_.path(), seed, kLadder);
+    return make_examples(folder_.path(), seed, {kLadder});
   }
 
   const test::TemporaryFolder folder_;

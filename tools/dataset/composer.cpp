@@ -16,19 +16,6 @@ constexpr double kLargestCutting = 0.8;
 constexpr int kShortestSide = 28;  // of a cutting, pixels
 constexpr int kMostInGroup = 5;
 
-std::vector<double> cumulated_roots(const std::vector<size_t>& counts) {
-  std::vector<double> sums;
-  double sum = 0;
-  for (const size_t count : counts) sums.push_back(sum += std::sqrt(static_cast<double>(count)));
-  return sums;
-}
-
-size_t drawn(const std::vector<double>& cumulated, Random& random) {
-  const double at = random.unit() * cumulated.back();
-  const auto found = std::upper_bound(cumulated.begin(), cumulated.end(), at);
-  return std::min(static_cast<size_t>(found - cumulated.begin()), cumulated.size() - 1);
-}
-
 double aspect_of(const AnnotatedPicture& picture) {
   if (picture.width_px == 0 || picture.height_px == 0) return 1;
   return static_cast<double>(picture.width_px) / picture.height_px;
@@ -52,24 +39,13 @@ bool overlap(const Box& a, const Box& b, double share) {
 }  // namespace
 
 Composer::Composer(const std::vector<AnnotatedPicture>& pictures) : pictures_(pictures) {
-  std::map<std::string, std::vector<size_t>> sources;
   for (size_t i = 0; i < pictures.size(); ++i) {
-    sources[pictures[i].source].push_back(i);
+    sources_.add(pictures[i].source, i);
     find_cuttings(i);
     if (pictures[i].complete.value_or(true) && pictures[i].label.empty()) grounds_.push_back(i);
   }
-  std::vector<size_t> counts;
-  for (auto& [source, numbers] : sources) {
-    counts.push_back(numbers.size());
-    by_source_.push_back(std::move(numbers));
-  }
-  source_weights_ = cumulated_roots(counts);
-  counts.clear();
-  for (const auto& [label, cuttings] : cuttings_) {
-    labels_.push_back(label);
-    counts.push_back(cuttings.size());
-  }
-  label_weights_ = cumulated_roots(counts);
+  sources_.close();
+  cuttings_.close();
 }
 
 void Composer::find_cuttings(size_t number) {
@@ -77,7 +53,7 @@ void Composer::find_cuttings(size_t number) {
   if (!picture.complete.value_or(true)) return;
   const double aspect = aspect_of(picture);
   if (!picture.label.empty() && picture.objects.empty()) {
-    cuttings_[picture.label].push_back({number, Box{}, picture.label, aspect, true});
+    cuttings_.add(picture.label, {number, Box{}, picture.label, aspect, true});
     return;
   }
   for (const AnnotatedObject& object : picture.objects) {
@@ -93,13 +69,11 @@ void Composer::find_cuttings(size_t number) {
       continue;
     const double shape = aspect * box.width / box.height;
     if (shape > 4 || shape < 0.2) continue;
-    cuttings_[object.label].push_back({number, box, object.label, shape, false});
+    cuttings_.add(object.label, {number, box, object.label, shape, false});
   }
 }
 
-size_t Composer::any_picture(Random& random) const {
-  return random.one_of(by_source_[drawn(source_weights_, random)]);
-}
+size_t Composer::any_picture(Random& random) const { return sources_.member(random); }
 
 std::optional<Recipe> Composer::part(Random& random) const {
   for (int tries = 0; tries < 40; ++tries) {
@@ -143,9 +117,8 @@ std::optional<Recipe> Composer::mosaic(Random& random) const {
     for (int tries = 0; tries < 20; ++tries) {
       size_t number = any_picture(random);
       if (alike && !recipe.layers.empty()) {
-        const auto found = cuttings_.find(pictures_[recipe.layers[0].picture].label);
-        if (found != cuttings_.end() && random.chance(0.6))
-          number = random.one_of(found->second).picture;
+        const auto* same = cuttings_.members(pictures_[recipe.layers[0].picture].label);
+        if (same != nullptr && random.chance(0.6)) number = random.one_of(*same).picture;
       }
       const AnnotatedPicture& picture = pictures_[number];
       const bool known = !picture.label.empty() || !picture.objects.empty();
@@ -177,13 +150,13 @@ std::optional<Composer::Ground> Composer::ground(Random& random) const {
 
 const Composer::Cutting* Composer::cutting(const std::vector<std::string>& taken,
                                            Random& random) const {
-  if (labels_.empty()) return nullptr;
+  if (cuttings_.empty()) return nullptr;
   for (int tries = 0; tries < 20; ++tries) {
-    const std::string& label = labels_[drawn(label_weights_, random)];
+    const std::string& label = cuttings_.name(random);
     const bool free = std::none_of(taken.begin(), taken.end(), [&](const std::string& other) {
       return Vocabulary::are_related(label, other);
     });
-    if (free) return &random.one_of(cuttings_.at(label));
+    if (free) return &random.one_of(*cuttings_.members(label));
   }
   return nullptr;
 }
@@ -228,7 +201,8 @@ std::optional<Recipe> Composer::group(Random& random) const {
     const int wanted = random.between(1, kind == 0 ? kMostInGroup : 2);
     const double height = random.between(0.2, wanted > 3 ? 0.4 : 0.6);
     for (int i = 0; i < wanted; ++i) {
-      const Cutting& next = random.chance(0.5) ? random.one_of(cuttings_.at(first->label)) : *first;
+      const Cutting& next =
+          random.chance(0.5) ? random.one_of(*cuttings_.members(first->label)) : *first;
       const auto to = room_for(next, height * random.between(0.8, 1.2), *ground, layers, random);
       if (to) layers.push_back(laid(next, *to, random));
     }
@@ -257,7 +231,7 @@ std::vector<Recipe> Composer::camera(Random& random) const {
     if (event < 0.5 || next.empty()) {
       const Cutting* enters = nullptr;
       if (!regular.empty() && random.chance(0.4)) {
-        enters = &random.one_of(cuttings_.at(regular));
+        enters = &random.one_of(*cuttings_.members(regular));
       } else {
         enters = cutting(taken, random);
       }

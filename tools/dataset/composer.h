@@ -4,11 +4,11 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "tools/dataset/groups.h"
 #include "tools/dataset/random.h"
 #include "tools/dataset/recipe.h"
 
@@ -56,11 +56,8 @@ class Composer {
                               const std::vector<Layer>& layers, Random& random) const;
 
   const std::vector<AnnotatedPicture>& pictures_;
-  std::vector<std::vector<size_t>> by_source_;
-  std::vector<double> source_weights_;  // cumulated
-  std::vector<std::string> labels_;     // of cuttings
-  std::vector<double> label_weights_;   // cumulated
-  std::map<std::string, std::vector<Cutting>> cuttings_;
+  Groups<size_t> sources_;       // pictures by source
+  Groups<Cutting> cuttings_;     // by label
   std::vector<size_t> grounds_;  // pictures in which little is known, or known well
 };
 

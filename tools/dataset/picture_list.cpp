@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "tools/dataset/picture_questions.h"
 
 namespace m3::dataset {
 namespace {
@@ -13,7 +14,9 @@ constexpr double kParts = 0.2;
 constexpr double kMosaics = 0.25;
 constexpr double kGroups = 0.25;
 
-constexpr double kMadeOnes = 0.45;  // of single pictures
+// Of single pictures.
+constexpr double kByColour = 0.2;
+constexpr double kMadeOnes = 0.45;  // of the others
 
 }  // namespace
 
@@ -29,6 +32,10 @@ PictureList::PictureList(std::string folder, std::vector<AnnotatedPicture> pictu
   }
   real_ = recipes_.size();
   put_together(options.made, options.seed);
+  for (size_t i = 0; i < views_.size(); ++i) {
+    for (const auto& [thing, colour] : known_colours(views_[i])) colours_.add(colour, i);
+  }
+  colours_.close();
 }
 
 void PictureList::add(Recipe recipe) {
@@ -70,6 +77,7 @@ size_t PictureList::any_real(Random& random) const {
 }
 
 size_t PictureList::any(Random& random) const {
+  if (!colours_.empty() && random.chance(kByColour)) return colours_.member(random);
   const size_t made = recipes_.size() - real_;
   if (made > 0 && random.chance(kMadeOnes)) return real_ + random.below(made);
   return any_real(random);

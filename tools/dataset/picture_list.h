@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tools/dataset/composer.h"
+#include "tools/dataset/groups.h"
 #include "tools/dataset/recipe.h"
 
 namespace m3::dataset {
@@ -34,8 +35,11 @@ class PictureList {
   Image load(size_t number) const { return make_picture(recipes_[number], pictures_, folder_); }
   const View& view(size_t number) const { return views_[number]; }
 
-  // A single picture: half the time one that was put together, as far as there are any.
+  // A single picture: half the time one that was put together, as far as there are any. Colours
+  // are known of few pictures, and a few colours of most of those: some are drawn by their colour.
   size_t any(Random& random) const;
+  // As annotated.
+  size_t any_annotated(Random& random) const { return composer_.any_picture(random); }
   // As annotated or mirrored.
   size_t any_real(Random& random) const;
   // Numbers of the frames that one camera saw.
@@ -53,6 +57,7 @@ class PictureList {
   std::vector<View> views_;
   size_t real_ = 0;  // recipes of pictures that are annotated, or mirrored
   std::vector<std::vector<size_t>> cameras_;
+  Groups<size_t> colours_;  // pictures by the colours that can be asked for
 };
 
 }  // namespace m3::dataset

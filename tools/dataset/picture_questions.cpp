@@ -125,15 +125,20 @@ std::optional<QuestionAnswer> count_question(const View& view, const Vocabulary&
       "count", ask_count(name, when, random), answer_count(*view.count(name)), {}, name};
 }
 
-std::optional<QuestionAnswer> colour_question(const View& view, const Vocabulary&,
-                                              const std::string&, Random& random) {
-  std::vector<std::pair<std::string, std::string>> known;  // what, and its colour
+std::vector<std::pair<std::string, std::string>> known_colours(const View& view) {
+  std::vector<std::pair<std::string, std::string>> known;
   for (const auto& [thing, named] : coloured(view)) known.emplace_back(named, thing->colour);
   if (const Thing* person = view.only("person")) {
     if (!person->top_colour.empty()) known.emplace_back("top of the person", person->top_colour);
     if (!person->trousers_colour.empty())
       known.emplace_back("trousers of the person", person->trousers_colour);
   }
+  return known;
+}
+
+std::optional<QuestionAnswer> colour_question(const View& view, const Vocabulary&,
+                                              const std::string&, Random& random) {
+  const auto known = known_colours(view);
   if (known.empty()) return std::nullopt;
   const auto& [named, colour] = random.one_of(known);
   std::vector<std::string> accept;

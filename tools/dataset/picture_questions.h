@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tools/dataset/random.h"
@@ -32,6 +33,9 @@ std::optional<QuestionAnswer> scene_question(const View&, const Vocabulary&,
                                              const std::string& when, Random&);
 std::optional<QuestionAnswer> caption_question(const View&, const Vocabulary&,
                                                const std::string& when, Random&);
+
+// What a colour question could be asked about, and its colour.
+std::vector<std::pair<std::string, std::string>> known_colours(const View& view);
 
 // At most `most` different questions, of several kinds where the view tells of them.
 std::vector<QuestionAnswer> picture_questions(const View& view, const Vocabulary& vocabulary,

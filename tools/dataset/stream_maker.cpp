@@ -15,6 +15,10 @@ constexpr int kLatestStart = 600;  // second of the first frame
 constexpr size_t kMeanWidth = 16;  // numbers that stand for a frame's mean token
 constexpr int64_t kSecond = 1'000'000'000;
 
+constexpr int kPoorest = 36;        // visual tokens of a window
+constexpr int kLongestGap = 6;      // seconds from one look to the next,
+constexpr int kLongStreamGap = 30;  // and in a long stream
+
 using ShownFrame = MadeWindow::Frame;
 
 // Which pictures come after each other, and whether one camera saw them.
@@ -36,6 +40,16 @@ std::vector<size_t> shown_pictures(const PictureList& pictures, const WindowOpti
     if (pictures.view(next).things.empty() && random.chance(0.7)) continue;
     shown.push_back(next);
   }
+  return shown;
+}
+
+// Those of a long stream: as annotated, as the tower has seen most of these for other examples.
+std::vector<size_t> long_shown(const PictureList& pictures, const WindowOptions& options,
+                               Random& random) {
+  const int most = std::max(2, options.long_pictures);
+  std::vector<size_t> shown(
+      static_cast<size_t>(random.between(std::min(most, options.most_pictures), most)));
+  for (size_t& picture : shown) picture = pictures.any_annotated(random);
   return shown;
 }
 
@@ -76,8 +90,9 @@ std::vector<float> mean_of(size_t picture, uint64_t scene, bool camera) {
   return mean;
 }
 
+// longest_gap: seconds from one look to the next.
 std::vector<ShownFrame> shown_frames(const std::vector<size_t>& shown, const WindowOptions& options,
-                                     Random& random) {
+                                     int longest_gap, Random& random) {
   std::vector<ShownFrame> frames;
   ScaleChooser scales(options.ladder, random);
   // Mostly early in a stream, as times are whole seconds with few digits there.
@@ -86,22 +101,31 @@ std::vector<ShownFrame> shown_frames(const std::vector<size_t>& shown, const Win
     frames.push_back({picture, second, scales.fresh()});
     const int looks = random.chance(0.35) ? random.between(1, 2) : 0;
     for (int look = 0; look < looks; ++look) {
-      second += random.between(1, 6);
+      second += random.between(1, longest_gap);
       frames.push_back({picture, second, scales.again()});
     }
-    second += random.between(1, 6);
+    second += random.between(1, longest_gap);
   }
   return frames;
 }
 
-// What the session's memory leaves of the frames. alike: they show one place.
+// From a poor window to a rich one, each doubling as likely.
+int window_tokens(int poorest, int richest, Random& random) {
+  return static_cast<int>(std::exp(random.between(std::log(poorest), std::log(richest))));
+}
+
+int short_window_tokens(const WindowOptions& options, Random& random) {
+  return window_tokens(std::min(kPoorest, options.most_visual_tokens), options.most_visual_tokens,
+                       random);
+}
+
+// What the session's memory leaves of the frames in a window of so many visual tokens. alike: they
+// show one place.
 std::vector<ShownFrame> remembered(const std::vector<ShownFrame>& frames,
-                                   const WindowOptions& options, bool alike, Random& random) {
-  // From a poor window to a rich one, each doubling as likely.
-  const double poorest = std::log(std::min(36, options.most_visual_tokens));
-  const double richest = std::log(options.most_visual_tokens);
+                                   const WindowOptions& options, int tokens, bool alike,
+                                   Random& random) {
   WindowLimits limits;
-  limits.visual_tokens = static_cast<int>(std::exp(random.between(poorest, richest)));
+  limits.visual_tokens = tokens;
   WindowMemory memory(limits, options.ladder);
   const uint64_t scene = random.next();
   std::vector<ShownFrame> held;
@@ -135,10 +159,19 @@ std::vector<ShownFrame> remembered(const std::vector<ShownFrame>& frames,
 }  // namespace
 
 MadeWindow make_window(const PictureList& pictures, const WindowOptions& options, Random& random) {
-  const bool camera = !pictures.cameras().empty() && random.chance(0.5);
-  const std::vector<size_t> shown = shown_pictures(pictures, options, camera, random);
+  const bool is_long = random.chance(options.long_share);
+  const bool camera = !is_long && !pictures.cameras().empty() && random.chance(0.5);
+  const std::vector<size_t> shown = is_long ? long_shown(pictures, options, random)
+                                            : shown_pictures(pictures, options, camera, random);
+  const std::vector<ShownFrame> frames =
+      shown_frames(shown, options, is_long ? kLongStreamGap : kLongestGap, random);
+  // Of a long stream every scene keeps a token, and the newest frames theirs.
+  const int least = static_cast<int>(shown.size()) * options.ladder.front() + kPoorest;
+  const int tokens =
+      is_long ? window_tokens(least, std::max(options.most_visual_tokens, 2 * least), random)
+              : short_window_tokens(options, random);
   MadeWindow made;
-  made.frames = remembered(shown_frames(shown, options, random), options, camera, random);
+  made.frames = remembered(frames, options, tokens, camera, random);
   made.watched.one_camera = camera;
   std::set<size_t> kept;
   for (const ShownFrame& frame : made.frames) {
@@ -164,7 +197,7 @@ std::vector<MadeWindow::Frame> clip_window(size_t first_picture, int last_second
     second -= random.between(1, 2 * gap - 1);
   }
   std::reverse(frames.begin(), frames.end());
-  return remembered(frames, options, true, random);
+  return remembered(frames, options, short_window_tokens(options, random), true, random);
 }
 
 }  // namespace m3::dataset

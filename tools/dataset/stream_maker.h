@@ -16,6 +16,10 @@ struct WindowOptions {
   std::vector<int> ladder = {1, 9, 36, 144};  // ascending
   int most_visual_tokens = 300;               // that a window holds, from the coarsest scale on
   int most_pictures = 8;                      // shown one after another, 2 or more
+  // Share of the windows that are of a long stream: up to so many pictures, each a scene of which
+  // a token at least is left. 0..1; 2 or more.
+  double long_share = 0;
+  int long_pictures = 80;
 };
 
 struct MadeWindow {
@@ -28,7 +32,7 @@ struct MadeWindow {
   Watched watched;            // the same, as questions are made of it
 };
 
-// Half of them what one camera saw, where the list has cameras.
+// Half of the short ones what one camera saw, where the list has cameras.
 MadeWindow make_window(const PictureList& pictures, const WindowOptions& options, Random& random);
 
 // Frames of one clip up to a second of it, of which the picture first_picture + s shows second s.

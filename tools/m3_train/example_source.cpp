@@ -14,7 +14,6 @@
 #include "tools/dataset/clip_set.h"
 #include "tools/dataset/picture_list.h"
 #include "tools/dataset/picture_questions.h"
-#include "tools/dataset/stream_maker.h"
 #include "tools/dataset/vocabulary.h"
 #include "tools/dataset/window_questions.h"
 
@@ -122,9 +121,10 @@ class Pictures final : public TrainingPictures {
 // Makes examples of one list of pictures.
 class ExampleMaker {
  public:
-  ExampleMaker(const PictureList& pictures, const std::vector<int>& ladder, size_t first_number)
+  ExampleMaker(const PictureList& pictures, const dataset::WindowOptions& window,
+               size_t first_number)
       : pictures_(pictures),
-        window_{ladder},
+        window_(window),
         vocabulary_(pictures.pictures(), sampled_views(pictures)),
         of_windows_(pictures.pictures(), sampled_windows(pictures, window_)),
         first_number_(first_number) {}
@@ -197,21 +197,21 @@ class ExampleMaker {
 
 class FolderExamples final : public ExampleSource {
  public:
-  FolderExamples(const std::string& folder, uint64_t seed, const std::vector<int>& ladder,
+  FolderExamples(const std::string& folder, uint64_t seed, const dataset::WindowOptions& windows,
                  const Split& split)
       : seed_(seed),
         learned_(folder, split.learned, list_options(split.learned.size(), seed)),
         held_out_(held_out_list(folder, split.held_out)),
         clips_(clips_of(folder)),
         pictures_(learned_, held_out_.get(), clips_.get()),
-        maker_(learned_, ladder, 0),
+        maker_(learned_, windows, 0),
         sentences_(read_sentences(folder)) {
     Random random(seed, 0);
     bool any = false;
     for (int tries = 0; tries < kTries && !any; ++tries) any = maker_.picture(random).has_value();
     if (!any)
       throw Error(ErrorCode::kNotFound, folder + ": nothing can be asked about its annotations");
-    if (held_out_) make_held_out(ladder);
+    if (held_out_) make_held_out(windows);
   }
 
   const TrainingPictures& pictures() const override { return pictures_; }
@@ -263,8 +263,8 @@ class FolderExamples final : public ExampleSource {
     if (!std::filesystem::exists(clips / "questions.jsonl", error)) return nullptr;
     return std::make_unique<dataset::ClipSet>(clips.string());
   }
-  void make_held_out(const std::vector<int>& ladder) {
-    const ExampleMaker maker(*held_out_, ladder, learned_.size());
+  void make_held_out(const dataset::WindowOptions& windows) {
+    const ExampleMaker maker(*held_out_, windows, learned_.size());
     Random random(kHeldOutSeed);
     const auto add = [&](size_t wanted, auto make) {
       for (int tries = 0; wanted > 0 && tries < kTries; ++tries) {
@@ -291,8 +291,8 @@ class FolderExamples final : public ExampleSource {
 }  // namespace
 
 std::unique_ptr<ExampleSource> make_examples(const std::string& data_folder, uint64_t seed,
-                                             const std::vector<int>& ladder) {
-  return std::make_unique<FolderExamples>(data_folder, seed, ladder, split_of(data_folder));
+                                             const dataset::WindowOptions& windows) {
+  return std::make_unique<FolderExamples>(data_folder, seed, windows, split_of(data_folder));
 }
 
 }  // namespace m3::train

@@ -11,6 +11,7 @@
 
 #include "core/training_example.h"
 #include "core/training_pictures.h"
+#include "tools/dataset/stream_maker.h"
 
 namespace m3::train {
 
@@ -33,9 +34,9 @@ class ExampleSource {
 // data_folder: annotations.jsonl and the pictures that it names (tools/dataset/annotations.h);
 // where they are, also texts/*.txt (a sentence a line, so that the model keeps its language) and
 // clips/questions.jsonl with its clips (tools/dataset/clip_set.h). Of the split "train" only.
-// ladder: the model's scales, ascending. Throws kNotFound when the folder has nothing to learn
+// windows: of the model's ladder. Throws kNotFound when the folder has nothing to learn
 // from, kCorrupt naming file and line.
 std::unique_ptr<ExampleSource> make_examples(const std::string& data_folder, uint64_t seed,
-                                             const std::vector<int>& ladder);
+                                             const dataset::WindowOptions& windows);
 
 }  // namespace m3::train

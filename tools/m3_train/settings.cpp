@@ -29,6 +29,7 @@ Settings read_settings(const std::string& path) {
   }
   whole("rank", settings.rank, 0, 4096);
   number("pictures_first", settings.pictures_first, 0, 1);
+  number("long_windows", settings.long_windows, 0, 1);
   whole("start_pictures", settings.start_pictures, 1, 1'000'000);
   whole("check_every", settings.check_every, 1, 1'000'000);
   whole("save_seconds", settings.save_seconds, 0, 86'400);
@@ -47,6 +48,7 @@ std::string text_of(const Settings& settings) {
                         {"scale_weights", settings.scale_weights},
                         {"rank", settings.rank},
                         {"pictures_first", settings.pictures_first},
+                        {"long_windows", settings.long_windows},
                         {"start_pictures", settings.start_pictures}}
       .dump();
 }

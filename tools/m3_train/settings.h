@@ -22,6 +22,8 @@ struct Settings {
   // Share of a run that begins anew in which single pictures alone are shown, 0..1: windows of many
   // are dear, and teach little before single ones are known.
   double pictures_first = 0.75;
+  // Share of the windows that are of a long stream, tens of pictures of which little is left, 0..1.
+  double long_windows = 0.1;
   int start_pictures = 2000;  // that the projector starts from at least, 1..1000000
   int check_every = 200;      // steps between looks at the held-out loss, 1..1000000
   int save_seconds = 30;      // between checkpoints, at least, 0..86400

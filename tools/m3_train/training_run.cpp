@@ -158,9 +158,11 @@ void TrainingRun::begin() {
     trainer.model = path_in(options_.out, kPackedModel);
   }
   model_folder_ = find_model(trainer.model);
-  examples_ =
-      packed ? read_packed_examples(path_in(options_.out, kPackedExamples))
-             : make_examples(options_.data, options_.seed, read_model_config(model_folder_).ladder);
+  dataset::WindowOptions windows;
+  windows.ladder = read_model_config(model_folder_).ladder;
+  windows.long_share = options_.settings.long_windows;
+  examples_ = packed ? read_packed_examples(path_in(options_.out, kPackedExamples))
+                     : make_examples(options_.data, options_.seed, windows);
   trainer_ = open_trainer(
       trainer, examples_->pictures(),
       [&](double fraction, std::string_view what) { bar_.update(fraction, what); }, stop_);
