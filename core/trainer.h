@@ -47,16 +47,16 @@ struct TrainerOptions {
 };
 
 // A picture, and what it shows in a few words, "white dress"; empty: not known.
-struct LabelledPicture {
+struct StartPicture {
   size_t picture = 0;
-  std::string label;
+  std::string gist;
 };
 
 // How the projector was started.
 struct ProjectorStart {
   size_t pictures = 0;  // that its statistics are of
-  size_t labelled = 0;  // of those: with a label
-  // Share of the variance of mean word embeddings that the start explains, on labelled pictures it
+  size_t known = 0;     // of those: with a gist
+  // Share of the variance of mean word embeddings that the start explains, on known pictures it
   // was not fitted to; at most 1; 0 where there were too few.
   double explained = 0;
 };
@@ -86,8 +86,8 @@ class M3_API Trainer {
   virtual void look_at(size_t picture) = 0;
   // Standardises the tower's features by these pictures and starts the projector by ridge
   // regression: the mean of a picture's visual tokens lies at the mean word embedding of its
-  // label. At least one picture; look_at() each first to have errors and progress one by one.
-  virtual ProjectorStart fit_projector(std::span<const LabelledPicture> pictures) = 0;
+  // gist. At least one picture; look_at() each first to have errors and progress one by one.
+  virtual ProjectorStart fit_projector(std::span<const StartPicture> pictures) = 0;
 
   // One step of AdamW (beta 0.9, 0.999; no weight decay) on these examples, at least one; returns
   // their loss before it: the mean over questions of the mean cross-entropy of an answer's tokens,

@@ -227,11 +227,11 @@ TEST_F(TrainingTest, LossAndGradientsAreThoseOfPyTorch) {
 TEST_F(TrainingTest, TrainingLowersTheLoss) {
   const auto model = trainer(false);
   const std::vector<TrainingExample> examples = made_examples();
-  std::vector<LabelledPicture> labelled;
-  for (size_t i = 0; i < pictures_.size(); ++i) labelled.push_back({i, i % 2 == 0 ? "hello" : "o"});
-  const ProjectorStart start = model->fit_projector(labelled);
+  std::vector<StartPicture> known;
+  for (size_t i = 0; i < pictures_.size(); ++i) known.push_back({i, i % 2 == 0 ? "hello" : "o"});
+  const ProjectorStart start = model->fit_projector(known);
   EXPECT_EQ(start.pictures, 12U);
-  EXPECT_EQ(start.labelled, 12U);
+  EXPECT_EQ(start.known, 12U);
   const double before = model->loss(examples, {});
   StepOptions options;
   options.rate = 2e-2;
@@ -288,9 +288,9 @@ TEST_F(TrainingTest, KeptFeaturesAreTheSameNumbers) {
 
 TEST_F(TrainingTest, AModelIsWrittenThatAnswersAsItWasTrained) {
   const auto model = trainer(false);
-  std::vector<LabelledPicture> labelled;
-  for (size_t i = 0; i < pictures_.size(); ++i) labelled.push_back({i, "hello"});
-  model->fit_projector(labelled);
+  std::vector<StartPicture> known;
+  for (size_t i = 0; i < pictures_.size(); ++i) known.push_back({i, "hello"});
+  model->fit_projector(known);
   TrainingExample example;
   example.frames = {{3, std::nullopt, 9}};
   example.turns = {{"hello", "", "object"}};

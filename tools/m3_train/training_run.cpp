@@ -205,12 +205,12 @@ void TrainingRun::start_projector() {
   std::mt19937_64 random(options_.seed);
   for (size_t left = order.size(); left > 1; --left)
     std::swap(order[left - 1], order[random() % left]);
-  // Labelled ones first: they say where to start.
+  // Known ones first: they say where to start.
   std::stable_partition(order.begin(), order.end(),
                         [&](size_t picture) { return !examples_->gist(picture).empty(); });
   const auto enough = static_cast<size_t>(options_.settings.start_pictures);
   const double time_left = options_.steps > 0 ? 0 : kStartShare * options_.minutes * 60;
-  std::vector<LabelledPicture> pictures;
+  std::vector<StartPicture> pictures;
   for (const size_t picture : order) {
     if (pictures.size() >= enough && (examples_->gist(picture).empty() || seconds() >= time_left)) {
       break;
@@ -231,9 +231,9 @@ void TrainingRun::start_projector() {
   bar_.clear();
   std::fprintf(
       stderr,
-      "%s: projector started on %zu pictures, %zu with a label; it explains %.0f %% of what "
-      "labels mean\n",
-      kTool, start.pictures, start.labelled, 100 * start.explained);
+      "%s: projector started on %zu pictures, %zu of them known; it explains %.0f %% of what they "
+      "show\n",
+      kTool, start.pictures, start.known, 100 * start.explained);
 }
 
 // A picture that cannot be read is named once, and what shows it is passed over.

@@ -31,7 +31,7 @@ namespace {
 // idle.
 constexpr int64_t kMostRows = 1024;
 constexpr size_t kMemoryKept = size_t{2} << 30;  // of tensors that come and go each step
-constexpr size_t kFewestLabels = 8;              // fewer give no direction to start in
+constexpr size_t kFewestKnown = 8;               // fewer give no direction to start in
 
 TrainingModel loaded(const TrainerOptions& options, const ProgressFn& progress,
                      std::stop_token stop) {
@@ -60,15 +60,15 @@ void TorchTrainer::look_at(size_t picture) {
   at_border("running the vision tower", [&] { features_.look_at(picture); });
 }
 
-// Mean word embedding, [width] float32; undefined for a label without tokens.
-at::Tensor TorchTrainer::label_embedding(const std::string& label) const {
+// Mean word embedding, [width] float32; undefined for a gist without tokens.
+at::Tensor TorchTrainer::gist_embedding(const std::string& gist) const {
   // As the word stands inside a sentence.
-  const std::vector<int32_t> ids = model_.layout.tokenizer().encode_behind(" " + label);
+  const std::vector<int32_t> ids = model_.layout.tokenizer().encode_behind(" " + gist);
   if (ids.empty()) return {};
   return model_.decoder->embed(ids).to(at::kFloat).mean(0);
 }
 
-ProjectorStart TorchTrainer::fit_projector(std::span<const LabelledPicture> pictures) {
+ProjectorStart TorchTrainer::fit_projector(std::span<const StartPicture> pictures) {
   return at_border("starting the projector", [&] {
     const at::NoGradGuard no_gradients;
     if (pictures.empty())
@@ -76,11 +76,11 @@ ProjectorStart TorchTrainer::fit_projector(std::span<const LabelledPicture> pict
     FeatureStatistics statistics;
     std::vector<at::Tensor> means;
     std::vector<at::Tensor> wanted;
-    for (const LabelledPicture& picture : pictures) {
+    for (const StartPicture& picture : pictures) {
       const at::Tensor features = features_.of(picture.picture);
       statistics.add(features);
-      if (picture.label.empty()) continue;
-      const at::Tensor word = label_embedding(picture.label);
+      if (picture.gist.empty()) continue;
+      const at::Tensor word = gist_embedding(picture.gist);
       if (!word.defined()) continue;
       means.push_back(features.mean(0));
       wanted.push_back(word);
@@ -89,7 +89,7 @@ ProjectorStart TorchTrainer::fit_projector(std::span<const LabelledPicture> pict
     adapter.set("proj.mean", statistics.mean());
     adapter.set("proj.scale", statistics.scale());
     ProjectorStart start{pictures.size(), means.size(), 0};
-    if (means.size() < kFewestLabels) return start;
+    if (means.size() < kFewestKnown) return start;
     const at::Tensor x = (at::stack(means) - adapter.get("proj.mean")) * adapter.get("proj.scale");
     const LinearMap map = fit_ridge(x, at::stack(wanted));
     adapter.set("proj.linear.weight", map.weight);

@@ -30,7 +30,7 @@ class TorchTrainer final : public Trainer {
   int64_t learned_numbers() const noexcept override { return learned_numbers_; }
 
   void look_at(size_t picture) override;
-  ProjectorStart fit_projector(std::span<const LabelledPicture> pictures) override;
+  ProjectorStart fit_projector(std::span<const StartPicture> pictures) override;
   double step(std::span<const TrainingExample> examples, const StepOptions& options) override;
   double loss(std::span<const TrainingExample> examples, const StepOptions& options) override;
   void save(const std::string& path, const std::map<std::string, std::string>& notes) override;
@@ -46,7 +46,7 @@ class TorchTrainer final : public Trainer {
   double run(std::span<const TrainingExample> examples, const StepOptions& options, bool learning);
   at::Tensor batch_loss(const TrainingBatch& batch);
   at::Tensor visual_tokens(const TrainingBatch& batch);
-  at::Tensor label_embedding(const std::string& label) const;
+  at::Tensor gist_embedding(const std::string& gist) const;
 
   const PooledMemory pooled_;
   TrainingModel model_;
