@@ -4,11 +4,13 @@
 #include <array>
 #include <cmath>
 
+#include "core/least_squares.h"
+
 namespace m3 {
 namespace {
 
 constexpr int kBlocks = kSignatureColumns * kSignatureRows;
-constexpr int kUnknowns =
+constexpr size_t kUnknowns =
     5;  // offset, gain, shift in x, shift in y, and slope of light from left to right
 constexpr int kRounds = 4;
 constexpr float kLeastSpread = 0.5F;
@@ -23,26 +25,10 @@ constexpr double kNoiseShare = 0.4;
 // taken out.
 constexpr double kEdgeShare = 0.12;
 
+// In the fit: keeps a flat picture from dividing by nothing.
+constexpr double kSteadying = 1e-3;
+
 using Row = std::array<float, kUnknowns>;
-using Normal = std::array<std::array<double, kUnknowns + 1>, kUnknowns>;
-
-std::array<double, kUnknowns> solve(Normal m) {
-  for (int i = 0; i < kUnknowns; ++i) {
-    m[i][i] += 1e-3 * (1 + m[i][i]);  // keeps a flat picture from dividing by nothing
-    for (int r = i + 1; r < kUnknowns; ++r) {
-      const double f = m[r][i] / m[i][i];
-      for (int c = i; c <= kUnknowns; ++c) m[r][c] -= f * m[i][c];
-    }
-  }
-  std::array<double, kUnknowns> x{};
-  for (int i = kUnknowns - 1; i >= 0; --i) {
-    double rest = m[i][kUnknowns];
-    for (int c = i + 1; c < kUnknowns; ++c) rest -= m[i][c] * x[c];
-    x[i] = rest / m[i][i];
-  }
-  return x;
-}
-
 }  // namespace
 
 double picture_change(const Signature& before, const Signature& now, double noise) {
@@ -87,24 +73,17 @@ double picture_change(const Signature& before, const Signature& now, double nois
     spread = std::max(kLeastSpread, 1.4826F * size[kBlocks / 2]);
     if (round == kRounds) break;
     const float reach = 4.685F * spread;  // Tukey's biweight
-    Normal m{};
+    LeastSquares<kUnknowns> fit;
     for (int i = 0; i < kBlocks; ++i) {
       const float u = off[i] / reach;
       if (u * u >= 1) continue;
       const float weight = (1 - u * u) * (1 - u * u);
-      for (int r = 0; r < kUnknowns; ++r) {
-        const float weighted = weight * rows[i][r];
-        for (int c = r; c < kUnknowns; ++c) m[r][c] += weighted * rows[i][c];
-        m[r][kUnknowns] += weighted * difference[i];
-      }
+      fit.add(rows[i], difference[i], weight);
     }
-    for (int r = 0; r < kUnknowns; ++r) {
-      for (int c = 0; c < r; ++c) m[r][c] = m[c][r];
-    }
-    const std::array<double, kUnknowns> x = solve(m);
+    const auto x = fit.solve(kSteadying);
     for (int i = 0; i < kBlocks; ++i) {
       float value = before[i];
-      for (int c = 0; c < kUnknowns; ++c) value += static_cast<float>(x[c]) * rows[i][c];
+      for (size_t c = 0; c < kUnknowns; ++c) value += static_cast<float>(x[c]) * rows[i][c];
       off[i] = static_cast<float>(now[i]) -
                std::clamp(value, 0.0F, 255.0F);  // light that is clipped is no change
     }

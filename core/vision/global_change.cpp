@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <span>
 
+#include "core/least_squares.h"
+
 namespace m3 {
 namespace {
 
@@ -19,7 +21,7 @@ constexpr std::array<float, 4> kWide = {8, 6, 5, 5};
 constexpr float kTryWide = 0.004F;   // of the picture does not fit
 constexpr float kMuchBetter = 0.8F;  // of the narrow fit's misfit, for the wide one to win
 constexpr size_t kManySamples = 1000;
-constexpr int kUnknowns = 4;  // offset, gain, shift in x and y
+constexpr size_t kUnknowns = 4;  // offset, gain, shift in x and y
 constexpr float kMostGain = 2;
 constexpr float kMostShiftPx = 1;
 
@@ -37,24 +39,6 @@ constexpr int kCoarsePx = 4;      // the search begins on means of 4x4 pixels
 constexpr int kReach = 5;         // in coarse pixels
 constexpr int kLeastRest = 2;     // a picture must be this many times larger than a jump
 constexpr float kClip = 24;       // levels of luma; beyond it a pixel is something else
-
-using Normal = std::array<std::array<double, kUnknowns + 1>, kUnknowns>;
-
-std::array<double, kUnknowns> solve(Normal m) {
-  for (int i = 0; i < kUnknowns; ++i) {
-    for (int r = i + 1; r < kUnknowns; ++r) {
-      const double f = m[r][i] / m[i][i];
-      for (int c = i; c <= kUnknowns; ++c) m[r][c] -= f * m[i][c];
-    }
-  }
-  std::array<double, kUnknowns> x{};
-  for (int i = kUnknowns - 1; i >= 0; --i) {
-    double rest = m[i][kUnknowns];
-    for (int c = i + 1; c < kUnknowns; ++c) rest -= m[i][c] * x[c];
-    x[i] = rest / m[i][i];
-  }
-  return x;
-}
 
 void shrink(const float* in, int width, int height, std::vector<float>& out) {
   const int w = width / kCoarsePx;
@@ -161,24 +145,18 @@ GlobalChange GlobalChangeFinder::fit(GlobalChange change, std::span<const float>
     const float spread =
         std::max(tolerance, 1.4826F * typical([&](const Sample& s) { return std::abs(off(s)); }));
     const float reach = 4.685F * spread * reaches_here;
-    Normal m{};
+    LeastSquares<kUnknowns> fit;
     for (const Sample& s : samples_) {
       const float u = off(s) / reach;
       if (u * u >= 1) continue;
       const double weight = (1 - u * u) * (1 - u * u);
       const std::array<double, kUnknowns> row = {1, s.reference - mean, s.slope_x, s.slope_y};
-      for (int r = 0; r < kUnknowns; ++r) {
-        for (int c = r; c < kUnknowns; ++c) m[r][c] += weight * row[r] * row[c];
-        m[r][kUnknowns] += weight * row[r] * (s.now - s.reference);
-      }
+      fit.add<double>(row, s.now - s.reference, weight);
     }
     // A little weight on "nothing changed" decides what a flat picture leaves open.
     constexpr std::array<double, kUnknowns> kCalm = {1e-2, 20, 20, 20};
-    for (int r = 0; r < kUnknowns; ++r) {
-      m[r][r] += kCalm[r];
-      for (int c = 0; c < r; ++c) m[r][c] = m[c][r];
-    }
-    const auto x = solve(m);
+    for (size_t i = 0; i < kUnknowns; ++i) fit.hold(i, kCalm[i]);
+    const auto x = fit.solve();
     change.gain = std::clamp(static_cast<float>(1 + x[1]), 1 / kMostGain, kMostGain);
     change.offset = static_cast<float>(x[0] - (change.gain - 1) * mean);
     change.dx_px = std::clamp(static_cast<float>(x[2]), -kMostShiftPx, kMostShiftPx);
