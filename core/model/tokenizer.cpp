@@ -77,24 +77,54 @@ class Vocabulary {
   IdByText ids_;
 };
 
-class BpeTokenizer final : public Tokenizer {
+// What both kinds do alike: special tokens are found first, then plain text between them.
+class PlainTokenizer : public Tokenizer {
+ public:
+  PlainTokenizer(std::vector<std::string> texts, const std::vector<int32_t>& special_ids)
+      : vocabulary_(std::move(texts), special_ids) {}
+
+  std::vector<int32_t> encode(std::string_view text) const final {
+    std::vector<int32_t> ids;
+    vocabulary_.specials().split(
+        to_valid_utf8(text), [&](std::string_view plain) { add_plain(plain, ids); },
+        [&](int32_t id) { ids.push_back(id); });
+    return ids;
+  }
+  std::string decode(const std::vector<int32_t>& ids) const final {
+    return vocabulary_.decode(ids);
+  }
+  std::optional<int32_t> id_of(std::string_view token) const final {
+    return vocabulary_.id_of(token);
+  }
+  int vocabulary() const noexcept final { return vocabulary_.size(); }
+  bool is_special(int32_t id) const noexcept final { return vocabulary_.is_special(id); }
+
+ private:
+  // Adds the ids of text without special tokens, valid UTF-8.
+  virtual void add_plain(std::string_view plain, std::vector<int32_t>& ids) const = 0;
+
+  const Vocabulary vocabulary_;
+};
+
+class BpeTokenizer final : public PlainTokenizer {
  public:
   explicit BpeTokenizer(TokenizerData data)
-      : vocabulary_(as_bytes(std::move(data.tokens), data.special_ids), data.special_ids),
+      : PlainTokenizer(as_bytes(std::move(data.tokens), data.special_ids), data.special_ids),
         merges_(data.merges.size()),
         pre_tokenizer_(pre_tokenizer(data.pre_tokenizer)) {
     for (int byte = 0; byte < 256; ++byte) {
       const char c = static_cast<char>(byte);
-      byte_ids_[static_cast<size_t>(byte)] = vocabulary_.id_of({&c, 1}).value_or(kNoToken);
+      byte_ids_[static_cast<size_t>(byte)] = id_of({&c, 1}).value_or(kNoToken);
     }
     for (const std::string& merge : data.merges) add_merge(merge);
   }
 
-  std::vector<int32_t> encode(std::string_view text) const override {
-    const std::string valid = to_valid_utf8(text);
-    std::vector<int32_t> ids;
+ private:
+  static constexpr int32_t kNoToken = -1;
+
+  void add_plain(std::string_view plain, std::vector<int32_t>& ids) const override {
     std::vector<int32_t> piece_ids;
-    const auto on_piece = [&](std::string_view piece) {
+    pre_tokenizer_.cut(plain, [&](std::string_view piece) {
       piece_ids.clear();
       for (const char c : piece) {
         // A vocabulary need not have a token for every byte; such a byte is left out, as the
@@ -104,24 +134,8 @@ class BpeTokenizer final : public Tokenizer {
       }
       merges_.apply(piece_ids);
       ids.insert(ids.end(), piece_ids.begin(), piece_ids.end());
-    };
-    vocabulary_.specials().split(
-        valid, [&](std::string_view plain) { pre_tokenizer_.cut(plain, on_piece); },
-        [&](int32_t id) { ids.push_back(id); });
-    return ids;
+    });
   }
-
-  std::string decode(const std::vector<int32_t>& ids) const override {
-    return vocabulary_.decode(ids);
-  }
-  std::optional<int32_t> id_of(std::string_view token) const override {
-    return vocabulary_.id_of(token);
-  }
-  int vocabulary() const noexcept override { return vocabulary_.size(); }
-  bool is_special(int32_t id) const noexcept override { return vocabulary_.is_special(id); }
-
- private:
-  static constexpr int32_t kNoToken = -1;
 
   // Special tokens are written as they are, all others in the byte-level alphabet.
   static std::vector<std::string> as_bytes(std::vector<std::string> tokens,
@@ -153,47 +167,29 @@ class BpeTokenizer final : public Tokenizer {
         is_valid_utf8(merge) ? bytes_of_alphabet({merge.data(), space}) : std::nullopt;
     const auto right =
         left ? bytes_of_alphabet(std::string_view(merge).substr(space + 1)) : std::nullopt;
-    const auto id = [&](const std::string& text) { return vocabulary_.id_of(text); };
+    const auto id = [&](const std::string& text) { return id_of(text); };
     if (!left || !right || !id(*left) || !id(*right) || !id(*left + *right)) {
       fail("has a token that is not in the vocabulary");
     }
     merges_.add(*id(*left), *id(*right), *id(*left + *right));
   }
 
-  Vocabulary vocabulary_;
   BpeMerges merges_;
   WordPattern pre_tokenizer_;
   std::array<int32_t, 256> byte_ids_{};
 };
 
-class ByteTokenizer final : public Tokenizer {
+class ByteTokenizer final : public PlainTokenizer {
  public:
   explicit ByteTokenizer(const std::vector<std::string>& special_tokens)
-      : vocabulary_(texts(special_tokens), special_ids(special_tokens.size())) {}
-
-  std::vector<int32_t> encode(std::string_view text) const override {
-    std::vector<int32_t> ids;
-    vocabulary_.specials().split(
-        to_valid_utf8(text),
-        [&](std::string_view plain) {
-          for (const char c : plain) ids.push_back(static_cast<unsigned char>(c));
-        },
-        [&](int32_t id) { ids.push_back(id); });
-    return ids;
-  }
-
-  std::string decode(const std::vector<int32_t>& ids) const override {
-    return vocabulary_.decode(ids);
-  }
-  std::optional<int32_t> id_of(std::string_view token) const override {
-    return vocabulary_.id_of(token);
-  }
-  int vocabulary() const noexcept override { return vocabulary_.size(); }
-  bool is_special(int32_t id) const noexcept override { return vocabulary_.is_special(id); }
+      : PlainTokenizer(texts(special_tokens), special_ids(special_tokens.size())) {}
 
  private:
   static constexpr int kBytes = 256;
 
+  void add_plain(std::string_view plain, std::vector<int32_t>& ids) const override {
+    for (const char c : plain) ids.push_back(static_cast<unsigned char>(c));
+  }
   static std::vector<std::string> texts(const std::vector<std::string>& special_tokens) {
     std::vector<std::string> texts;
     texts.reserve(kBytes + special_tokens.size());
@@ -206,8 +202,6 @@ class ByteTokenizer final : public Tokenizer {
     std::iota(ids.begin(), ids.end(), kBytes);
     return ids;
   }
-
-  Vocabulary vocabulary_;
 };
 
 }  // namespace
