@@ -1,6 +1,6 @@
 // Trainer: teaches a model of our own layout (docs/model-format.md) with the M3 objective (Cai et
-// al. 2024): the same answers are wanted at every scale of the ladder. The vision tower and the
-// language model stay as they are; the projector and low-rank updates of the language model learn.
+// al. 2024): the same answers are wanted at every scale of the ladder. The vision tower stays
+// as it is; the projector learns, and low-rank updates of the language model or all of its blocks.
 // What the tower saw in a picture is kept on disk. This is the engine module's second entry: a
 // trainer runs the engine's own tower, projector, pooling, window layout and decoder.
 //
@@ -37,6 +37,10 @@ struct TrainerOptions {
   bool keep_adapter = false;
   int rank = 0;  // of the low-rank updates, 1..4096; 0: the model's, or 32 where it has none. With
                  // keep_adapter only 0 or the model's.
+  // All matrices of the language model's blocks learn, in place of low-rank updates (rank 0): that
+  // takes five times the memory, and a rate of some 1e-5. With keep_adapter from what the model's
+  // own updates made of them.
+  bool full = false;
   std::string features;  // file that keeps what the tower saw; made when it is not there
   int64_t features_bytes = 12LL << 30;  // that file's size at most; what does not fit is computed
                                         // again each time; 0: nothing is kept
@@ -119,7 +123,7 @@ M3_API std::unique_ptr<Trainer> open_trainer(const TrainerOptions& options,
 // EngineModule. `abi` must be kTrainerAbi; it grows with every change of this header that moves
 // anything.
 inline constexpr char kTrainerModuleEntry[] = "m3_trainer_module";
-inline constexpr int kTrainerAbi = 2;
+inline constexpr int kTrainerAbi = 3;
 struct TrainerModule {
   int abi;
   std::unique_ptr<Trainer> (*open)(const TrainerOptions&, const TrainingPictures&,

@@ -180,10 +180,13 @@ ModelConfig read_model_config(const std::string& path) {
   projector.check_all_read();
   if (object.contains("low_rank")) {
     JsonObject low_rank = object.object("low_rank");
-    config.low_rank.rank = small(low_rank, "rank", 0, 4096);
-    if (low_rank.contains("factor")) config.low_rank.factor = low_rank.number("factor", -1e6, 1e6);
+    config.updates.rank = small(low_rank, "rank", 0, 4096);
+    if (low_rank.contains("factor")) config.updates.factor = low_rank.number("factor", -1e6, 1e6);
     low_rank.check_all_read();
   }
+  if (object.contains("full_updates")) config.updates.full = object.boolean("full_updates");
+  if (config.updates.full && config.updates.rank > 0)
+    object.fail("full_updates", "cannot be true beside \"low_rank\"");
   if (object.contains("adapter")) config.adapter = object.file_name("adapter");
   if (object.contains("llm_file")) config.llm_file = read_base_file(object.object("llm_file"));
   if (object.contains("llm")) config.llm = read_llm(object.object("llm"));

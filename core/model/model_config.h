@@ -71,9 +71,13 @@ struct ProjectorConfig {
   int hidden = 0;  // 1..65536; width of its middle layer
 };
 
-struct LowRankConfig {
-  int rank = 0;       // 0: none; up to 4096
-  double factor = 1;  // y = W x + factor * B (A x)
+// What the adapter adds to each matrix W of a block: y = (W + full) x + factor * B (A x).
+struct UpdatesConfig {
+  int rank = 0;  // of B A, 0: none; up to 4096
+  double factor = 1;
+  bool full = false;  // whether there is a matrix as large as W; then rank is 0
+
+  bool any() const noexcept { return full || rank > 0; }
 };
 
 struct ModelConfig {
@@ -86,7 +90,7 @@ struct ModelConfig {
   PreprocessConfig preprocess;
   TowerConfig tower;
   ProjectorConfig projector;
-  LowRankConfig low_rank;
+  UpdatesConfig updates;
   std::string adapter;               // file in the model folder; empty: only for random weights
   std::optional<BaseFile> llm_file;  // GGUF; none: only for random weights
   std::optional<LlmShape> llm;  // shape of random weights; a GGUF brings its own, which must agree

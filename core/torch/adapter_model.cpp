@@ -37,8 +37,8 @@ struct Sources {
   std::unique_ptr<LlamaWeights> llama(const ModelConfig& config) {
     if (random) return random_llama(shape, *random);
     auto base = llama_from_gguf(*gguf, shape);
-    if (config.low_rank.rank == 0) return base;
-    return with_low_rank(std::move(base), shape, config.low_rank, *adapter);
+    if (!config.updates.any()) return base;
+    return with_updates(std::move(base), shape, config.updates, *adapter);
   }
 };
 

@@ -38,16 +38,23 @@ Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, at::Device devi
 }
 
 Linear Linear::plain(const at::Tensor& weight, const at::Tensor& bias, at::Device device,
-                     at::ScalarType dtype, LowRank update) {
+                     at::ScalarType dtype, MatrixUpdate update) {
   Linear linear;
-  linear.weight_ = weight.to(device, dtype).contiguous();
+  // What a full update adds is often less than a bfloat16 of W can tell: the sum is rounded.
+  linear.weight_ = weight.to(device, update.full.defined() ? at::kFloat : dtype).contiguous();
   if (bias.defined()) linear.bias_ = bias.to(device, dtype).contiguous();
   linear.parameters_ = weight.numel() + (bias.defined() ? bias.numel() : 0);
   linear.update_ = std::move(update);
   return linear;
 }
 
-// y with the update added.
+at::Tensor Linear::plain_product(const at::Tensor& x) const {
+  if (!update_.full.defined()) return at::linear(x, weight_, optional_of(bias_));
+  const at::Tensor weight = at::add(weight_, update_.full).to(x.scalar_type());
+  return at::linear(x, weight, optional_of(bias_));
+}
+
+// y with what A and B give added.
 at::Tensor Linear::updated(const at::Tensor& x, const at::Tensor& y) const {
   const at::ScalarType dtype = x.scalar_type();
   const at::Tensor inner = at::linear(x, update_.a.to(dtype));
@@ -65,7 +72,7 @@ at::Tensor Linear::updated(const at::Tensor& x, const at::Tensor& y) const {
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   if (panels_) return panels_->product(x, {});
   if (!blocked_) {
-    const at::Tensor y = at::linear(x, weight_, optional_of(bias_));
+    const at::Tensor y = plain_product(x);
     return update_.a.defined() ? updated(x, y) : y;
   }
   return onednn::linear_operators()->plain.call(x, weight_, optional_of(bias_), "none",
@@ -75,7 +82,7 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
 at::Tensor Linear::add(const at::Tensor& x, const at::Tensor& other) const {
   if (panels_) return panels_->product(x, other);
   if (!blocked_) {
-    const at::Tensor y = at::linear(x, weight_, optional_of(bias_)).add_(other);
+    const at::Tensor y = plain_product(x).add_(other);
     return update_.a.defined() ? updated(x, y) : y;
   }
   return onednn::linear_operators()->binary.call(x, other, weight_, optional_of(bias_), "add");

@@ -150,11 +150,11 @@ class RandomLlama final : public LlamaWeights {
   RandomSource& random_;
 };
 
-class LowRankLlama final : public LlamaWeights {
+class UpdatedLlama final : public LlamaWeights {
  public:
-  LowRankLlama(std::unique_ptr<LlamaWeights> base, const LlmShape& shape,
-               const LowRankConfig& low_rank, TensorSource& adapter)
-      : base_(std::move(base)), shape_(shape), low_rank_(low_rank), adapter_(adapter) {}
+  UpdatedLlama(std::unique_ptr<LlamaWeights> base, const LlmShape& shape,
+               const UpdatesConfig& updates, TensorSource& adapter)
+      : base_(std::move(base)), shape_(shape), updates_(updates), adapter_(adapter) {}
 
   at::Tensor embedding() override { return base_->embedding(); }
   at::Tensor final_norm() override { return base_->final_norm(); }
@@ -175,21 +175,23 @@ class LowRankLlama final : public LlamaWeights {
  private:
   // The parts of a fused matrix have their A stacked in one tensor and a B each.
   void merge(at::Tensor& weight, const std::string& name, const std::vector<int64_t>& part_rows) {
-    const int64_t rank = low_rank_.rank;
+    if (updates_.full) weight.add_(adapter_.take(name + "_full", weight.sizes().vec()));
+    if (updates_.rank == 0) return;
+    const int64_t rank = updates_.rank;
     const int64_t parts = static_cast<int64_t>(part_rows.size());
     const at::Tensor a = adapter_.take(name + "_a", {parts * rank, weight.size(1)});
     int64_t row = 0;
     for (int64_t part = 0; part < parts; ++part) {
       const int64_t rows = part_rows[static_cast<size_t>(part)];
       const at::Tensor b = adapter_.take(name + "_b." + std::to_string(part), {rows, rank});
-      weight.narrow(0, row, rows).addmm_(b, a.narrow(0, part * rank, rank), 1, low_rank_.factor);
+      weight.narrow(0, row, rows).addmm_(b, a.narrow(0, part * rank, rank), 1, updates_.factor);
       row += rows;
     }
   }
 
   std::unique_ptr<LlamaWeights> base_;
   const LlmShape shape_;
-  const LowRankConfig low_rank_;
+  const UpdatesConfig updates_;
   TensorSource& adapter_;
 };
 
@@ -246,10 +248,10 @@ std::unique_ptr<LlamaWeights> random_llama(const LlmShape& shape, RandomSource& 
   return std::make_unique<RandomLlama>(shape, random);
 }
 
-std::unique_ptr<LlamaWeights> with_low_rank(std::unique_ptr<LlamaWeights> base,
-                                            const LlmShape& shape, const LowRankConfig& low_rank,
-                                            TensorSource& adapter) {
-  return std::make_unique<LowRankLlama>(std::move(base), shape, low_rank, adapter);
+std::unique_ptr<LlamaWeights> with_updates(std::unique_ptr<LlamaWeights> base,
+                                           const LlmShape& shape, const UpdatesConfig& updates,
+                                           TensorSource& adapter) {
+  return std::make_unique<UpdatedLlama>(std::move(base), shape, updates, adapter);
 }
 
 }  // namespace m3

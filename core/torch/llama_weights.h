@@ -1,5 +1,5 @@
 // The weights of a Llama-family language model, block by block, from a GGUF file or made on the
-// spot, with low-rank updates of an adapter merged in: y = W x + factor * B (A x) becomes one
+// spot, with the updates of an adapter merged in: y = (W + full) x + factor * B (A x) becomes one
 // matrix, in float32. Threads: used from one thread at a time.
 #pragma once
 
@@ -51,10 +51,10 @@ std::unique_ptr<LlamaWeights> llama_from_tensors(TensorSource& tensors, const Ll
 // Random weights whose logits have a standard deviation of about 3.
 std::unique_ptr<LlamaWeights> random_llama(const LlmShape& shape, RandomSource& random);
 
-// `base` with the updates of `adapter` (tensors blocks.N.{qkv,o,gu,down}_{a,b.K}) merged in. The
-// adapter is borrowed.
-std::unique_ptr<LlamaWeights> with_low_rank(std::unique_ptr<LlamaWeights> base,
-                                            const LlmShape& shape, const LowRankConfig& low_rank,
-                                            TensorSource& adapter);
+// `base` with the updates of `adapter` merged in: tensors blocks.N.{qkv,o,gu,down}_{a,b.K} of
+// low-rank updates, or _full. The adapter is borrowed.
+std::unique_ptr<LlamaWeights> with_updates(std::unique_ptr<LlamaWeights> base,
+                                           const LlmShape& shape, const UpdatesConfig& updates,
+                                           TensorSource& adapter);
 
 }  // namespace m3

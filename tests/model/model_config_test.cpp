@@ -85,8 +85,8 @@ TEST(ModelConfig, ReadsTheShippedDefault) {
   EXPECT_EQ(config.tower.features, 1811);
   EXPECT_EQ(config.tower.grid, 12);
   EXPECT_EQ(config.projector.hidden, 768);
-  EXPECT_EQ(config.low_rank.rank, 32);
-  EXPECT_EQ(config.low_rank.factor, 1);
+  EXPECT_EQ(config.updates.rank, 32);
+  EXPECT_EQ(config.updates.factor, 1);
   EXPECT_EQ(config.adapter, "adapter.safetensors");
   EXPECT_EQ(config.llm_file->bytes, 98362432);
   EXPECT_EQ(config.llm->layers, 30);
@@ -103,7 +103,7 @@ TEST(ModelConfig, WhatIsLeftOutHasDefaults) {
   EXPECT_FALSE(config.tower.weights);
   EXPECT_FALSE(config.llm_file);
   EXPECT_EQ(config.adapter, "");
-  EXPECT_EQ(config.low_rank.rank, 0);
+  EXPECT_EQ(config.updates.rank, 0);
   EXPECT_EQ(config.llm->kv_heads, 4);
   EXPECT_EQ(config.llm->rope_theta, 10000);
   EXPECT_EQ(config.llm->rms_epsilon, 1e-5);
@@ -141,6 +141,7 @@ TEST(ModelConfig, EveryErrorNamesFileAndKey) {
       {"/tower/weights", R"({"name": "/etc/passwd"})", "tower.weights.name"},
       {"/projector/hidden", R"("8")", "projector.hidden"},
       {"/low_rank", R"({"rank": 4, "factor": 1e300})", "low_rank.factor"},
+      {"/full_updates", "1", "full_updates"},
       {"/adapter", R"("")", "adapter"},
       {"/llm", "", "llm_file"},
       {"/llm/heads", "1025", "llm.heads"},

@@ -64,7 +64,7 @@ TEST(LowRankUpdates, AreMergedPartByPart) {
   SafetensorsSource adapter(model.path("adapter.safetensors"));
   const LlamaBlock before = llama_from_gguf(file, shape)->block(1);
   const LlamaBlock after =
-      with_low_rank(llama_from_gguf(file, shape), shape, {2, 0.5}, adapter)->block(1);
+      with_updates(llama_from_gguf(file, shape), shape, {2, 0.5}, adapter)->block(1);
   const auto part = [&](const char* name) {
     return model.adapter["blocks.1." + std::string(name)].to(at::kFloat);
   };

@@ -28,14 +28,27 @@ namespace {
 using test::made_examples;
 using test::options_for;
 
+constexpr int32_t kEnd = 0;  // the id that ends an answer
+
 class TrainingTest : public testing::Test {
  protected:
+  std::unique_ptr<TorchTrainer> trainer(const TrainerOptions& options) const {
+    return std::make_unique<TorchTrainer>(options, pictures_, ProgressFn(), std::stop_token());
+  }
   std::unique_ptr<TorchTrainer> trainer(bool keep_adapter = true,
                                         const std::string& features = {}) const {
     TrainerOptions options = options_for(path_, keep_adapter);
     options.features = features;
-    return std::make_unique<TorchTrainer>(options, pictures_, ProgressFn(), std::stop_token());
+    return trainer(options);
   }
+  std::unique_ptr<TorchTrainer> full_trainer() const {
+    TrainerOptions options = options_for(path_, true);
+    options.full = true;
+    return trainer(options);
+  }
+  void expect_slopes(TorchTrainer& model);
+  // What was written, after a few steps that answers follow.
+  ModelConfig written_as_trained(TorchTrainer& model) const;
   // The picture of `number` as the engine sees it, and the logits behind the question.
   at::Tensor traced_logits(const std::string& model, size_t number, int scale,
                            const std::string& question) const {
@@ -66,7 +79,58 @@ class TrainingTest : public testing::Test {
   test::TemporaryFolder out_;
 };
 
-constexpr int32_t kEnd = 0;  // the id that ends an answer
+ModelConfig TrainingTest::written_as_trained(TorchTrainer& model) const {
+  TrainingExample example;
+  example.frames = {{3, std::nullopt, 9}};
+  example.turns = {{"hello", "", "object"}};
+  StepOptions options;
+  options.rate = 1e-3;
+  const double before = model.loss({&example, 1}, {});
+  for (int step = 0; step < 5; ++step) model.step({&example, 1}, options);
+  EXPECT_LT(model.loss({&example, 1}, {}), before);
+  const std::string folder = out_.path() + "/model";
+  for (int times = 0; times < 2; ++times) {  // the second one replaces the first
+    model.write_model(folder);
+    const double wanted =
+        -at::log_softmax(traced_logits(folder, 3, 9, "hello"), 0)[kEnd].item<double>();
+    // Weights are written as bfloat16, and features are float16 here.
+    EXPECT_NEAR(model.loss({&example, 1}, {}), wanted, 0.02 * wanted + 0.01);
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder + ".part"));
+  return read_model_config(folder);
+}
+
+// The slope along a direction by two losses, and by the gradient.
+void TrainingTest::expect_slopes(TorchTrainer& model) {
+  const std::vector<TrainingExample> examples = made_examples();
+  model.gather_gradients(examples, {});
+  std::map<std::string, at::Tensor> gradients;
+  for (const std::string& name : model.adapter().learned_names())
+    gradients[name] = model.adapter().get(name).grad().clone();
+  const at::NoGradGuard no_gradients;
+  uint64_t seed = 1;
+  for (const auto& [name, gradient] : gradients) {
+    const at::Tensor values = model.adapter().get(name);
+    const at::Tensor kept = values.clone();
+    ASSERT_GT(gradient.norm().item<double>(), 0) << name;
+    // Along the gradient, and along a random half of it: what is missing or too much in any place
+    // shows in one of them.
+    for (const bool half : {false, true}) {
+      const at::Tensor part =
+          half ? gradient * (test::numbers(++seed, gradient.sizes().vec()) > 0) : gradient;
+      const double length = part.norm().item<double>();
+      const at::Tensor direction = part / length;
+      constexpr double kStep = 5e-3;
+      values.copy_(kept + direction * kStep);
+      const double above = model.loss(examples, {});
+      values.copy_(kept - direction * kStep);
+      const double below = model.loss(examples, {});
+      values.copy_(kept);
+      // Two losses in float32 are good to about 1e-7 of themselves.
+      EXPECT_NEAR((above - below) / (2 * kStep), length, 0.01 * length + 2e-4) << name;
+    }
+  }
+}
 
 TEST_F(TrainingTest, LossIsTheOneOfTheEnginesOwnLogits) {
   for (const int scale : {1, 9, 36}) {
@@ -131,38 +195,22 @@ TEST_F(TrainingTest, DrawnScalesFollowTheirWeights) {
   EXPECT_NE(plan_windows({&example, 1}, {1, 9, 36}, options)[0].scales, windows[0].scales);
 }
 
-// The slope along a direction by two losses, and by the gradient.
 TEST_F(TrainingTest, GradientsAreTheSlopesOfTheLoss) {
   const auto model = trainer();
+  EXPECT_EQ(model->adapter().learned_names().size(), 8U + 2 * 11);
+  expect_slopes(*model);
+}
+
+TEST_F(TrainingTest, GradientsOfFullUpdatesAreTheSlopesOfTheLoss) {
+  const auto model = full_trainer();
+  EXPECT_EQ(model->adapter().learned_names().size(), 8U + 2 * 4);
+  expect_slopes(*model);
+}
+
+TEST_F(TrainingTest, FullUpdatesBeginWhereLowRankOnesWere) {
   const std::vector<TrainingExample> examples = made_examples();
-  model->gather_gradients(examples, {});
-  std::map<std::string, at::Tensor> gradients;
-  for (const std::string& name : model->adapter().learned_names())
-    gradients[name] = model->adapter().get(name).grad().clone();
-  EXPECT_EQ(gradients.size(), 8U + 2 * 11);
-  const at::NoGradGuard no_gradients;
-  uint64_t seed = 1;
-  for (const auto& [name, gradient] : gradients) {
-    const at::Tensor values = model->adapter().get(name);
-    const at::Tensor kept = values.clone();
-    ASSERT_GT(gradient.norm().item<double>(), 0) << name;
-    // Along the gradient, and along a random half of it: what is missing or too much in any place
-    // shows in one of them.
-    for (const bool half : {false, true}) {
-      const at::Tensor part =
-          half ? gradient * (test::numbers(++seed, gradient.sizes().vec()) > 0) : gradient;
-      const double length = part.norm().item<double>();
-      const at::Tensor direction = part / length;
-      constexpr double kStep = 5e-3;
-      values.copy_(kept + direction * kStep);
-      const double above = model->loss(examples, {});
-      values.copy_(kept - direction * kStep);
-      const double below = model->loss(examples, {});
-      values.copy_(kept);
-      // Two losses in float32 are good to about 1e-7 of themselves.
-      EXPECT_NEAR((above - below) / (2 * kStep), length, 0.01 * length + 2e-4) << name;
-    }
-  }
+  const double wanted = trainer()->loss(examples, {});
+  EXPECT_NEAR(full_trainer()->loss(examples, {}), wanted, 1e-5 * wanted);
 }
 
 // The same window in PyTorch, written down anew from the formats' documents.
@@ -291,26 +339,26 @@ TEST_F(TrainingTest, AModelIsWrittenThatAnswersAsItWasTrained) {
   std::vector<StartPicture> known;
   for (size_t i = 0; i < pictures_.size(); ++i) known.push_back({i, "hello"});
   model->fit_projector(known);
-  TrainingExample example;
-  example.frames = {{3, std::nullopt, 9}};
-  example.turns = {{"hello", "", "object"}};
-  StepOptions options;
-  options.rate = 1e-3;
-  for (int step = 0; step < 5; ++step) model->step({&example, 1}, options);
-  const std::string folder = out_.path() + "/model";
-  for (int times = 0; times < 2; ++times) {  // the second one replaces the first
-    model->write_model(folder);
-    const double wanted =
-        -at::log_softmax(traced_logits(folder, 3, 9, "hello"), 0)[kEnd].item<double>();
-    // Weights are written as bfloat16, and features are float16 here.
-    EXPECT_NEAR(model->loss({&example, 1}, {}), wanted, 0.02 * wanted + 0.01);
-  }
-  EXPECT_FALSE(std::filesystem::exists(folder + ".part"));
-  const ModelConfig config = read_model_config(folder);
-  EXPECT_EQ(config.low_rank.rank, 2);
-  EXPECT_EQ(config.low_rank.factor, 1);
+  const ModelConfig config = written_as_trained(*model);
+  EXPECT_EQ(config.updates.rank, 2);
+  EXPECT_EQ(config.updates.factor, 1);
+  EXPECT_FALSE(config.updates.full);
   EXPECT_EQ(config.trained_frames, 1);
   EXPECT_EQ(config.trained_visual_tokens, 9);
+}
+
+TEST_F(TrainingTest, AModelWithFullUpdatesIsWrittenThatAnswersAsItWasTrained) {
+  const auto model = full_trainer();
+  const ModelConfig config = written_as_trained(*model);
+  EXPECT_TRUE(config.updates.full);
+  EXPECT_EQ(config.updates.rank, 0);
+  TrainerOptions options = options_for(config.folder, true);
+  const Error error = test::error_of([&] { trainer(options); });
+  EXPECT_EQ(error.code(), ErrorCode::kMismatch) << error.what();
+  options.full = true;
+  const std::vector<TrainingExample> examples = made_examples();
+  const double wanted = model->loss(examples, {});
+  EXPECT_NEAR(trainer(options)->loss(examples, {}), wanted, 0.02 * wanted);
 }
 
 TEST_F(TrainingTest, AFullDiskLeavesTheLastStateWhole) {

@@ -135,7 +135,7 @@ TEST_F(TrainingToolTest, KilledAtAnyMomentItGoesOnToTheSameBits) {
   ASSERT_EQ(last.code, 0) << last.err;
   EXPECT_EQ(curve("b"), wanted);
   EXPECT_EQ(fs::exists(folder_.path() + "/b/curve.png"), M3_CAN_DRAW == 1);
-  EXPECT_EQ(read_model_config(folder_.path() + "/b/model").low_rank.rank, 2);
+  EXPECT_EQ(read_model_config(folder_.path() + "/b/model").updates.rank, 2);
   // Nothing half written is left.
   for (const auto& entry : fs::directory_iterator(folder_.path() + "/b"))
     EXPECT_EQ(entry.path().string().find(".part"), std::string::npos) << entry.path();

@@ -69,7 +69,7 @@ nlohmann::json shapes(const Bench& bench, const ModelConfig& config) {
           {"features", config.tower.features},
           {"projector", config.projector.hidden},
           {"grid", config.tower.grid},
-          {"rank", config.low_rank.rank},
+          {"rank", config.updates.rank},
           {"threads", bench.threads},
           {"bfloat16", bench.engine->info().dtype == "bfloat16"},
           {"prefix", tokens(config.chat.prefix_text({}))},

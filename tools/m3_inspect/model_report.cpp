@@ -120,8 +120,9 @@ ModelInfo info_of(const ModelConfig& config) {
     info.kv_bytes_per_token =
         int64_t{2} * config.llm->layers * config.llm->kv_heads * config.llm->head_dim * 4;
   }
-  if (config.low_rank.rank > 0)
-    info.llm += " with updates of rank " + std::to_string(config.low_rank.rank);
+  if (config.updates.rank > 0)
+    info.llm += " with updates of rank " + std::to_string(config.updates.rank);
+  if (config.updates.full) info.llm += " with full updates";
   info.attention = config.attention == Attention::kSpans ? "spans" : "causal";
   info.ladder = config.ladder;
   info.layout_version = config.layout_version;

@@ -5,6 +5,11 @@
 #include "core/model/json_file.h"
 
 namespace m3::train {
+namespace {
+
+constexpr double kRateOfFull = 2e-5;
+
+}  // namespace
 
 Settings read_settings(const std::string& path) {
   JsonObject file = JsonObject::read(path);
@@ -16,6 +21,8 @@ Settings read_settings(const std::string& path) {
     if (file.contains(key)) value = file.number(key, least, most);
   };
   whole("batch", settings.batch, 1, 1024);
+  if (file.contains("full")) settings.full = file.boolean("full");
+  if (settings.full) settings.rate = kRateOfFull;
   number("rate", settings.rate, 0, 1);
   number("projector_rate", settings.projector_rate, 0, 1);
   whole("warmup_steps", settings.warmup_steps, 0, 100'000);
@@ -47,6 +54,7 @@ std::string text_of(const Settings& settings) {
                         {"all_scales", settings.all_scales},
                         {"scale_weights", settings.scale_weights},
                         {"rank", settings.rank},
+                        {"full", settings.full},
                         {"pictures_first", settings.pictures_first},
                         {"long_windows", settings.long_windows},
                         {"start_pictures", settings.start_pictures}}

@@ -19,6 +19,8 @@ struct Settings {
   bool all_scales = false;            // every step shows every scale, not one that is drawn
   std::vector<double> scale_weights;  // one a scale of the ladder; empty: alike, the finest half
   int rank = 0;                       // of the low-rank updates, 0: the model's; 0..4096
+  // All matrices of the language model's blocks learn; `rate` is then 2e-5 unless it is given.
+  bool full = false;
   // Share of a run that begins anew in which single pictures alone are shown, 0..1: windows of many
   // are dear, and teach little before single ones are known.
   double pictures_first = 0.75;

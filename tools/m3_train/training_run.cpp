@@ -144,6 +144,7 @@ void TrainingRun::begin() {
   trainer.keep_adapter = !options_.init.empty();
   if (trainer.keep_adapter) trainer.model = options_.init;
   trainer.rank = options_.settings.rank;
+  trainer.full = options_.settings.full;
   const bool packed = is_pack(options_.data);
   features_ = options_.features.empty() || packed ? path_in(options_.out, kPackedFeatures)
                                                   : options_.features;

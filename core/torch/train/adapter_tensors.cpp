@@ -28,8 +28,32 @@ Sizes sizes_of(const ModelConfig& config, const LlmShape& shape) {
           shape.intermediate};
 }
 
+std::string block_name(int layer) { return "blocks." + std::to_string(layer) + "."; }
+
+// One of a block's matrices: its word in names, and of how many parts its rows are.
+struct Matrix {
+  const char* word;
+  int parts;
+};
+
+Matrix matrix_of(DecoderPart part) {
+  switch (part) {
+    case DecoderPart::kQkv:
+      return {"qkv", 3};
+    case DecoderPart::kOut:
+      return {"o", 1};
+    case DecoderPart::kGateUp:
+      return {"gu", 2};
+    case DecoderPart::kDown:
+      return {"down", 1};
+    case DecoderPart::kHead:
+      break;
+  }
+  return {"", 0};  // the head is not updated
+}
+
 // Calls `add` with every tensor's name and shape, always in the same order.
-void for_each(const Sizes& of, int layers, int64_t rank,
+void for_each(const Sizes& of, int layers, const UpdatesConfig& updates,
               const std::function<void(const std::string&, const Shape&)>& add) {
   add("proj.mean", {of.features});
   add("proj.scale", {of.features});
@@ -41,8 +65,16 @@ void for_each(const Sizes& of, int layers, int64_t rank,
   add("proj.fc2.bias", {of.width});
   add("proj.place_hidden", {of.cells, of.hidden});
   add("proj.place_out", {of.cells, of.width});
-  for (int layer = 0; rank > 0 && layer < layers; ++layer) {
-    const std::string block = "blocks." + std::to_string(layer) + ".";
+  const int64_t rank = updates.rank;
+  for (int layer = 0; layer < layers; ++layer) {
+    const std::string block = block_name(layer);
+    if (updates.full) {
+      add(block + "qkv_full", {of.q + 2 * of.kv, of.width});
+      add(block + "o_full", {of.width, of.q});
+      add(block + "gu_full", {2 * of.inner, of.width});
+      add(block + "down_full", {of.width, of.inner});
+    }
+    if (rank == 0) continue;
     add(block + "qkv_a", {3 * rank, of.width});
     add(block + "qkv_b.0", {of.q, rank});
     add(block + "qkv_b.1", {of.kv, rank});
@@ -65,11 +97,12 @@ void AdapterTensors::add(const std::string& name, const at::Tensor& numbers, at:
   tensors_[name] = numbers.to(device).set_requires_grad(learns(name));
 }
 
-AdapterTensors AdapterTensors::fresh(const ModelConfig& config, const LlmShape& shape, int rank,
-                                     uint64_t seed, at::Device device) {
-  AdapterTensors made(rank, 1);
+AdapterTensors AdapterTensors::fresh(const ModelConfig& config, const LlmShape& shape,
+                                     const UpdatesConfig& updates, uint64_t seed,
+                                     at::Device device) {
+  AdapterTensors made(updates);
   RandomSource random(seed);
-  for_each(sizes_of(config, shape), shape.layers, rank,
+  for_each(sizes_of(config, shape), shape.layers, made.updates_,
            [&](const std::string& name, const Shape& shape_of) {
              at::Tensor numbers = at::zeros(shape_of);
              if (name == "proj.scale") numbers = at::ones(shape_of);
@@ -84,10 +117,10 @@ AdapterTensors AdapterTensors::fresh(const ModelConfig& config, const LlmShape& 
   return made;
 }
 
-AdapterTensors AdapterTensors::taken(const ModelConfig& config, const LlmShape& shape, int rank,
+AdapterTensors AdapterTensors::taken(const ModelConfig& config, const LlmShape& shape,
                                      TensorSource& source, at::Device device) {
-  AdapterTensors made(rank, config.low_rank.factor);
-  for_each(sizes_of(config, shape), shape.layers, rank,
+  AdapterTensors made(config.updates);
+  for_each(sizes_of(config, shape), shape.layers, made.updates_,
            [&](const std::string& name, const Shape& shape_of) {
              made.add(name, source.take(name, shape_of), device);
            });
@@ -100,6 +133,10 @@ void AdapterTensors::set(const std::string& name, const at::Tensor& numbers) {
 }
 
 bool AdapterTensors::is_of_projector(std::string_view name) { return name.starts_with("proj."); }
+
+std::string AdapterTensors::full_name(int layer, DecoderPart part) {
+  return block_name(layer) + matrix_of(part).word + "_full";
+}
 
 std::vector<std::string> AdapterTensors::learned_names() const {
   std::vector<std::string> names;
@@ -129,17 +166,16 @@ ProjectorTensors AdapterTensors::projector() const {
           get("proj.place_hidden"),  get("proj.place_out")};
 }
 
-LowRank AdapterTensors::update(int layer, DecoderPart part) const {
-  if (rank_ == 0 || part == DecoderPart::kHead) return {};
-  static const std::map<DecoderPart, std::pair<const char*, int>> parts = {
-      {DecoderPart::kQkv, {"qkv", 3}},
-      {DecoderPart::kOut, {"o", 1}},
-      {DecoderPart::kGateUp, {"gu", 2}},
-      {DecoderPart::kDown, {"down", 1}}};
-  const auto& [word, count] = parts.at(part);
-  const std::string name = "blocks." + std::to_string(layer) + "." + word;
-  LowRank update{get(name + "_a"), {}, factor_};
-  for (int b = 0; b < count; ++b) update.b.push_back(get(name + "_b." + std::to_string(b)));
+MatrixUpdate AdapterTensors::update(int layer, DecoderPart part) const {
+  MatrixUpdate update;
+  const auto [word, parts] = matrix_of(part);
+  if (parts == 0) return update;
+  const std::string name = block_name(layer) + word;
+  if (updates_.full) update.full = get(full_name(layer, part));
+  if (updates_.rank == 0) return update;
+  update.factor = updates_.factor;
+  update.a = get(name + "_a");
+  for (int b = 0; b < parts; ++b) update.b.push_back(get(name + "_b." + std::to_string(b)));
   return update;
 }
 

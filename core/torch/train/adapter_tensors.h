@@ -21,14 +21,13 @@ namespace m3 {
 class AdapterTensors {
  public:
   // Numbers of a start: updates that change nothing yet, a projector whose MLP adds nothing yet.
-  static AdapterTensors fresh(const ModelConfig& config, const LlmShape& shape, int rank,
-                              uint64_t seed, at::Device device);
-  // Those of a file or of random weights; throws what `source` throws.
-  static AdapterTensors taken(const ModelConfig& config, const LlmShape& shape, int rank,
+  static AdapterTensors fresh(const ModelConfig& config, const LlmShape& shape,
+                              const UpdatesConfig& updates, uint64_t seed, at::Device device);
+  // Those of a file, with the config's updates; throws what `source` throws.
+  static AdapterTensors taken(const ModelConfig& config, const LlmShape& shape,
                               TensorSource& source, at::Device device);
 
-  int rank() const noexcept { return rank_; }
-  double factor() const noexcept { return factor_; }
+  const UpdatesConfig& updates() const noexcept { return updates_; }
   const std::map<std::string, at::Tensor>& all() const noexcept { return tensors_; }
   at::Tensor get(const std::string& name) const { return tensors_.at(name); }
   // New numbers of the same shape; the tensor stays the leaf that it was.
@@ -37,19 +36,20 @@ class AdapterTensors {
   // Those that learn, in the order of their names.
   std::vector<std::string> learned_names() const;
   static bool is_of_projector(std::string_view name);
+  // Of the full update of one of a block's matrices.
+  static std::string full_name(int layer, DecoderPart part);
   std::vector<at::Tensor> learned() const;
   int64_t learned_numbers() const;
 
   ProjectorTensors projector() const;
   // The update of one of a block's matrices.
-  LowRank update(int layer, DecoderPart part) const;
+  MatrixUpdate update(int layer, DecoderPart part) const;
 
  private:
-  AdapterTensors(int rank, double factor) : rank_(rank), factor_(factor) {}
+  explicit AdapterTensors(const UpdatesConfig& updates) : updates_(updates) {}
   void add(const std::string& name, const at::Tensor& numbers, at::Device device);
 
-  int rank_;
-  double factor_;
+  UpdatesConfig updates_;
   std::map<std::string, at::Tensor> tensors_;
 };
 

@@ -47,7 +47,9 @@ void write_text(const fs::path& path, const std::string& text) {
 std::string config_text(const TrainingModel& model, const TrainedWindow& window) {
   auto config =
       nlohmann::ordered_json::parse(text_of(fs::path(model.config.folder) / "config.json"));
-  config["low_rank"] = {{"rank", model.adapter.rank()}, {"factor", model.adapter.factor()}};
+  const UpdatesConfig& updates = model.adapter.updates();
+  config["low_rank"] = {{"rank", updates.rank}, {"factor", updates.factor}};
+  config["full_updates"] = updates.full;
   config["trained_window"] = {{"frames", window.frames}, {"visual_tokens", window.visual_tokens}};
   return config.dump(2) + "\n";
 }

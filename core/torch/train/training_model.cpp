@@ -1,5 +1,7 @@
 #include "core/torch/train/training_model.h"
 
+#include <ATen/ops/sub.h>
+
 #include <filesystem>
 #include <utility>
 
@@ -18,6 +20,8 @@ namespace m3 {
 namespace {
 
 constexpr int kUsualRank = 32;
+// Of full updates: the matrices, what is added to them, its gradients and their two moments.
+constexpr int kCopiesOfFull = 5;
 
 std::string in_folder(const ModelConfig& config, const std::string& file) {
   return (std::filesystem::path(config.folder) / file).string();
@@ -37,17 +41,53 @@ ModelConfig config_of(const TrainerOptions& options) {
   return config;
 }
 
-int rank_of(const TrainerOptions& options, const ModelConfig& config) {
-  if (options.keep_adapter) {
-    if (options.rank != 0 && options.rank != config.low_rank.rank) {
-      throw Error(ErrorCode::kMismatch,
-                  "the model's updates have rank " + std::to_string(config.low_rank.rank) +
-                      "; rank " + std::to_string(options.rank) + " needs a beginning anew");
-    }
-    return config.low_rank.rank;
+UpdatesConfig updates_of(const TrainerOptions& options, const ModelConfig& config) {
+  const auto mismatch = [](const std::string& what) { throw Error(ErrorCode::kMismatch, what); };
+  if (options.full) {
+    if (options.rank != 0) mismatch("full updates have no rank; give full or a rank, not both");
+    UpdatesConfig updates;
+    updates.full = true;
+    return updates;
   }
-  if (options.rank != 0) return options.rank;
-  return config.low_rank.rank != 0 ? config.low_rank.rank : kUsualRank;
+  if (options.keep_adapter) {
+    if (config.updates.full)
+      mismatch("the model's updates are full, and so must their training be");
+    if (options.rank != 0 && options.rank != config.updates.rank) {
+      mismatch("the model's updates have rank " + std::to_string(config.updates.rank) + "; rank " +
+               std::to_string(options.rank) + " needs a beginning anew");
+    }
+    return config.updates;
+  }
+  UpdatesConfig updates;
+  updates.rank = config.updates.rank != 0 ? config.updates.rank : kUsualRank;
+  if (options.rank != 0) updates.rank = options.rank;
+  return updates;
+}
+
+// The model's projector, and as full updates what its low-rank ones add.
+AdapterTensors made_full(const ModelConfig& config, const LlmShape& shape, const Gguf& gguf,
+                         TensorSource& source, at::Device device) {
+  UpdatesConfig full;
+  full.full = true;
+  AdapterTensors made = AdapterTensors::fresh(config, shape, full, 0, device);
+  for (const auto& [name, tensor] : made.all()) {
+    if (AdapterTensors::is_of_projector(name))
+      made.set(name, source.take(name, tensor.sizes().vec()));
+  }
+  const auto base = llama_from_gguf(gguf, shape);
+  const auto updated = with_updates(llama_from_gguf(gguf, shape), shape, config.updates, source);
+  for (int layer = 0; layer < shape.layers; ++layer) {
+    const LlamaBlock before = base->block(layer);
+    const LlamaBlock after = updated->block(layer);
+    const auto set = [&](DecoderPart part, const at::Tensor& from, const at::Tensor& to) {
+      made.set(AdapterTensors::full_name(layer, part), at::sub(to, from));
+    };
+    set(DecoderPart::kQkv, before.qkv, after.qkv);
+    set(DecoderPart::kOut, before.out, after.out);
+    set(DecoderPart::kGateUp, before.gate_up, after.gate_up);
+    set(DecoderPart::kDown, before.down, after.down);
+  }
+  return made;
 }
 
 }  // namespace
@@ -67,7 +107,7 @@ TrainingModel load_training_model(const TrainerOptions& options, const ProgressF
   const ModelConfig config = config_of(options);
   const at::Device device = open_device(options.device);
   const at::ScalarType dtype = open_dtype(options.dtype, device);
-  const int rank = rank_of(options, config);
+  const UpdatesConfig updates = updates_of(options, config);
   const std::string tower_path = find_base_file(config, *config.tower.weights);
   const std::string llm_path = find_base_file(config, *config.llm_file);
   Fingerprint fingerprint;
@@ -77,13 +117,15 @@ TrainingModel load_training_model(const TrainerOptions& options, const ProgressF
   const std::string tower_id = fingerprint.text();
   fingerprint.add_file(llm_path);
   if (options.keep_adapter) fingerprint.add_file(in_folder(config, config.adapter));
-  fingerprint.add(&rank, sizeof rank);
+  fingerprint.add(&updates.rank, sizeof updates.rank);
+  fingerprint.add(&updates.full, sizeof updates.full);
 
   const Gguf gguf = Gguf::open(llm_path);
   const LlmShape shape = read_llama_shape(gguf);
   auto tokenizer = make_tokenizer(gguf);
   check_vocabulary(*tokenizer, shape, config.folder + "/config.json");
-  check_weights_fit(options.model, resident_numbers(shape), largest_matrix(shape), device, dtype);
+  check_weights_fit(options.model, resident_numbers(shape) * (updates.full ? kCopiesOfFull : 1),
+                    largest_matrix(shape), device, updates.full ? at::kFloat : dtype);
   report(0.05, "vision tower");
   SafetensorsSource tower_weights(tower_path);
   auto tower = std::make_unique<const GraphTower>(in_folder(config, config.tower.graph),
@@ -92,9 +134,10 @@ TrainingModel load_training_model(const TrainerOptions& options, const ProgressF
   report(0.15, "adapter");
   AdapterTensors adapter = [&] {
     if (!options.keep_adapter)
-      return AdapterTensors::fresh(config, shape, rank, options.seed, device);
+      return AdapterTensors::fresh(config, shape, updates, options.seed, device);
     SafetensorsSource source(in_folder(config, config.adapter));
-    return AdapterTensors::taken(config, shape, rank, source, device);
+    if (updates.full && !config.updates.full) return made_full(config, shape, gguf, source, device);
+    return AdapterTensors::taken(config, shape, source, device);
   }();
   const std::unique_ptr<LlamaWeights> base = llama_from_gguf(gguf, shape);
   auto decoder = std::make_unique<const Decoder>(
