@@ -286,6 +286,23 @@ TEST(PictureListTest, IsTheSameInEveryRunAndKnowsItsCameras) {
   EXPECT_NE(a.key(a.size() - 1), other.key(other.size() - 1));
 }
 
+TEST(PictureListTest, RareColoursAreDrawnMoreOftenThanTheyCome) {
+  std::vector<AnnotatedPicture> pictures;
+  for (int i = 0; i < 100; ++i) {
+    AnnotatedPicture picture;
+    picture.file = std::to_string(i) + ".jpg";
+    picture.source = "yard";
+    picture.objects = {boxed("car", {0.1, 0.1, 0.3, 0.3}, i == 0 ? "green" : "white")};
+    pictures.push_back(picture);
+  }
+  const PictureList list("/nowhere", pictures, {1, false, 0});
+  Random random(4);
+  int green = 0;
+  for (int i = 0; i < 10000; ++i) green += list.any(random) == 0 ? 1 : 0;
+  // One in a hundred of those drawn from all, and one in eleven of the fifth drawn by colour.
+  EXPECT_NEAR(green, 80 + 182, 70);
+}
+
 TEST(MadeWindow, KeepsToItsTokensNewestFineOldestCoarse) {
   const PictureList pictures("/nowhere", street(), {1, true, 200});
   WindowOptions options;
@@ -313,7 +330,7 @@ TEST(MadeWindow, KeepsToItsTokensNewestFineOldestCoarse) {
   EXPECT_GT(newest, 1.5 * oldest);
 }
 
-TEST(MadeWindow, OfALongStreamHoldsEveryScene) {
+TEST(MadeWindow, OfALongStreamHoldsTensOfFrames) {
   const PictureList pictures("/nowhere", street(), {1, true, 200});
   WindowOptions options;
   options.long_share = 1;

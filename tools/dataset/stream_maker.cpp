@@ -165,7 +165,8 @@ MadeWindow make_window(const PictureList& pictures, const WindowOptions& options
                                             : shown_pictures(pictures, options, camera, random);
   const std::vector<ShownFrame> frames =
       shown_frames(shown, options, is_long ? kLongStreamGap : kLongestGap, random);
-  // Of a long stream every scene keeps a token, and the newest frames theirs.
+  // In a long stream there is room for a token of each picture and for the newest frames. Some are
+  // averaged all the same: where every look is new, no scene stands out to the memory.
   const int least = static_cast<int>(shown.size()) * options.ladder.front() + kPoorest;
   const int tokens =
       is_long ? window_tokens(least, std::max(options.most_visual_tokens, 2 * least), random)

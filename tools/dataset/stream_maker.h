@@ -16,8 +16,8 @@ struct WindowOptions {
   std::vector<int> ladder = {1, 9, 36, 144};  // ascending
   int most_visual_tokens = 300;               // that a window holds, from the coarsest scale on
   int most_pictures = 8;                      // shown one after another, 2 or more
-  // Share of the windows that are of a long stream: up to so many pictures, each a scene of which
-  // a token at least is left. 0..1; 2 or more.
+  // Share of the windows that are of a long stream: up to so many pictures, of most of which
+  // little is left. 0..1; 2 or more.
   double long_share = 0;
   int long_pictures = 80;
 };
