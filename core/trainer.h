@@ -5,7 +5,7 @@
 // trainer runs the engine's own tower, projector, pooling, window layout and decoder.
 //
 //   auto trainer = m3::open_trainer({.features = "run/features.bin"}, pictures);
-//   trainer->fit_projector(labelled);
+//   trainer->fit_projector(known);
 //   double loss = trainer->step(examples, {.rate = 1e-3, .seed = 17});
 //   trainer->save("run/checkpoint.safetensors", {{"step", "1"}});
 //   trainer->write_model("run/model");
